@@ -84,6 +84,11 @@ def _text(default: str | None, pattern: str, rule: str, meaning: str, **facts: A
     return _setting(default, meaning, parse, **facts)
 
 
+def _secret(meaning: str) -> Any:
+    rule = "made of visible ASCII characters without spaces"
+    return _text(None, r"[\x21-\x7e]+", rule, meaning, secret=True)
+
+
 def _path(default: Path | None, meaning: str) -> Any:
     return _setting(default, meaning, lambda text: Path(text).expanduser(), type="path")
 
@@ -112,21 +117,13 @@ def _parse_arguments(text: str) -> str:
     return text
 
 
-_KEY = r"[\x21-\x7e]+"
-_KEY_RULE = "made of visible ASCII characters without spaces"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that can be configured; the attribute is the variable's name in lower case."""
 
-    api_key: str | None = _text(
-        None, _KEY, _KEY_RULE, "Key that clients send; made once in DATA_DIR if unset", secret=True
-    )
-    r2_access_key_id: str | None = _text(
-        None, _KEY, _KEY_RULE, "R2 access key; outputs go to R2 if all four are set", secret=True
-    )
-    r2_secret_access_key: str | None = _text(None, _KEY, _KEY_RULE, "R2 secret key", secret=True)
+    api_key: str | None = _secret("Key that clients send; made once in DATA_DIR if unset")
+    r2_access_key_id: str | None = _secret("R2 access key; with all four set, outputs go to R2")
+    r2_secret_access_key: str | None = _secret("R2 secret key")
     r2_endpoint_url: str | None = _url(
         None, "R2 endpoint: https://<account-id>.r2.cloudflarestorage.com"
     )
@@ -197,9 +194,7 @@ class Settings:
         120, 1, 3600, "seconds", "How long ComfyUI may take to start"
     )
     comfyui_api_url: str = _url("http://127.0.0.1:8000", "Deployment that `submit` talks to")
-    comfyui_api_key: str | None = _text(
-        None, _KEY, _KEY_RULE, "Key that `submit` sends; API_KEY's if unset", secret=True
-    )
+    comfyui_api_key: str | None = _secret("Key that `submit` sends; API_KEY if unset")
     tick_seconds: int = _number(60, 1, 3600, "seconds", "How often waiting jobs are looked after")
     max_request_megabytes: int = _number(
         10, 1, 1024, "megabytes", "Largest request body that the API accepts"
