@@ -136,15 +136,11 @@ class Settings:
     r2_url_ttl_seconds: int = _number(
         86400, 1, 604800, "seconds", "Lifetime of signed output URLs, in whichever bucket"
     )
-    queued_timeout_seconds: int = _number(
-        360, 1, 604800, "seconds", "A job that waits longer than this fails"
-    )
+    queued_timeout_seconds: int = _number(360, 1, 604800, "seconds", "Longest wait for a worker")
     max_active_jobs_per_user: int = _number(
         5, 1, 10000, "jobs", "Queued and running jobs that one user may have at a time"
     )
-    job_timeout_seconds: int = _number(
-        600, 1, 86400, "seconds", "A job that runs longer than this fails"
-    )
+    job_timeout_seconds: int = _number(600, 1, 86400, "seconds", "Longest run of one job")
     gpu_config: str = _text(
         "L40S",
         r"[A-Za-z0-9][A-Za-z0-9-]*[!+]?(:[1-8])?",
@@ -153,9 +149,7 @@ class Settings:
     )
     gpu_max_containers: int = _number(2, 1, 1000, "containers", "GPU workers at most")
     gpu_min_containers: int = _number(0, 0, 1000, "containers", "GPU workers always kept warm")
-    gpu_buffer_containers: int = _number(
-        0, 0, 1000, "containers", "Extra GPU workers kept ready while others are busy"
-    )
+    gpu_buffer_containers: int = _number(0, 0, 1000, "containers", "Extra GPU workers at peaks")
     gpu_scaledown_window_seconds: int = _number(
         60, 2, 1200, "seconds", "How long an idle GPU worker stays up"
     )
