@@ -25,9 +25,9 @@ class Installation:
     checkout: Path
     """The directory that holds ComfyUI's `main.py`."""
     python: Path
-    """The interpreter that has ComfyUI's dependencies; never resolved, or its venv would be lost."""
+    """The interpreter with its dependencies; never resolved, or its venv would be lost."""
     models: Path | None
-    """Models besides those in the checkout, in ComfyUI's folder layout (`checkpoints/` and so on)."""
+    """More models, in the layout of ComfyUI's own `models/` (`checkpoints/` and so on)."""
     front_end: Path
     """An empty directory for `--front-end-root`, so that ComfyUI needs no front-end package."""
 
