@@ -140,7 +140,7 @@ def parse(frame: str | bytes) -> Event | None:
         message = json.loads(frame)
         reader = _READERS[message["type"]]
         return reader(message["data"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
 
@@ -230,10 +230,10 @@ def _id_or_none(value: Any) -> str | None:
 
 
 def _number(value: Any) -> float:
-    """Return a finite number; infinity and NaN are valid to `json.loads` but not to us."""
+    """Return a finite number; `json.loads` also lets infinity and NaN through."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"not a number: {value!r}")
-    number = float(value) if abs(value) < 1e308 else math.inf
+    number = float(value)
     if not math.isfinite(number):
         raise ValueError(f"not a finite number: {value!r}")
     return number
