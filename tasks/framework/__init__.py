@@ -1,1 +1,64 @@
-"""..."""
+"""A small Celery-style task framework: typed, honest about its guarantees, alike on every backend.
+
+from tasks.framework import current, task
+
+@task(timeout=60)
+def add(x: int, y: int) -> int:
+    current.log("adding")
+    return x + y
+
+add.delay(1, 2).get(timeout=10)
+"""
+
+from tasks.framework.context import current
+from tasks.framework.errors import (
+    IdTaken,
+    Interrupted,
+    LimitReached,
+    NotConfigured,
+    NotSerializable,
+    ResultTimeout,
+    RunError,
+    RunExpired,
+    RunFailed,
+    RunRevoked,
+    TaskNotFound,
+    TasksError,
+    UnknownRun,
+)
+from tasks.framework.execute import execute
+from tasks.framework.protocol import Protocol, Timing
+from tasks.framework.result import AsyncResult
+from tasks.framework.runtime import Runtime, configure, runtime
+from tasks.framework.states import State
+from tasks.framework.task import Signature, Task, task
+from tasks.framework.worker import Worker
+
+__all__ = [
+    "AsyncResult",
+    "IdTaken",
+    "Interrupted",
+    "LimitReached",
+    "NotConfigured",
+    "NotSerializable",
+    "Protocol",
+    "ResultTimeout",
+    "RunError",
+    "RunExpired",
+    "RunFailed",
+    "RunRevoked",
+    "Runtime",
+    "Signature",
+    "State",
+    "Task",
+    "TaskNotFound",
+    "TasksError",
+    "Timing",
+    "UnknownRun",
+    "Worker",
+    "configure",
+    "current",
+    "execute",
+    "runtime",
+    "task",
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class Worker:
     """Base of everything that is dear to start and is kept between runs.
@@ -13,6 +15,9 @@ class Worker:
 
     `boot` and `wake` clean up after themselves when they raise: nobody calls `close` for them.
     """
+
+    pool: ClassVar[str] = "worker"
+    """The name of the processes that hold this class; a class of its own needs its own."""
 
     def boot(self) -> None:
         """Start what may be part of a memory snapshot."""

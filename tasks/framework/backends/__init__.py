@@ -1,1 +1,24 @@
-"""..."""
+"""The Backend port: where runs are carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+Json = Mapping[str, Any]
+
+
+class Backend(Protocol):
+    """Delivers messages to `execute`, at least once each."""
+
+    def submit(self, message: Json, pool: str) -> str:
+        """Have ``execute(message)`` called in a process of that pool; return the call's id."""
+
+    def cancel(self, call_id: str) -> None:
+        """Drop the call if it has not been delivered. May come too late; that is no error."""
+
+    def alive(self, call_id: str) -> bool:
+        """Whether the call waits or runs. False: it is over, or lost with its process."""
+
+    def nudge(self) -> None:
+        """Have running bodies look at their records now rather than at their next beat."""

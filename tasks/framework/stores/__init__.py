@@ -1,1 +1,36 @@
-"""..."""
+"""The Store port: where the records of unfinished runs live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+Json = Mapping[str, Any]
+
+
+class Store(Protocol):
+    """Small records by key. ``add`` is the only atomic promise the protocol needs.
+
+    A value is a non-empty JSON object; keys are strings of ``:``-separated parts. A read is
+    never older than a completed write.
+    """
+
+    def add(self, key: str, value: Json) -> bool:
+        """Store only if absent; say whether it did. Of many callers exactly one hears True."""
+
+    def put(self, key: str, value: Json) -> None:
+        """Store, replacing what was there."""
+
+    def get(self, key: str) -> Json | None:
+        """Return the value, or None."""
+
+    def delete(self, key: str, if_value: Json | None = None) -> None:
+        """Remove it; absent is fine. With ``if_value``, only if that is the value."""
+
+    def scan(self, prefix: str) -> Iterator[tuple[str, Json]]:
+        """Yield every record whose key starts with the prefix, in the order of their keys."""
+
+
+def get_many(store: Store, keys: Sequence[str]) -> list[Json | None]:
+    """Read several keys, in the order given."""
+    return [store.get(key) for key in keys]

@@ -1,0 +1,96 @@
+"""Runs carried out by worker processes on this machine, which claim messages from SQLite."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.framework.backends import Json
+from tasks.framework.backends.doorbell import is_heard, ring_all
+from tasks.framework.database import Database
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS calls(
+    call INTEGER PRIMARY KEY AUTOINCREMENT,
+    run TEXT NOT NULL,
+    pool TEXT NOT NULL,
+    message TEXT NOT NULL,
+    worker TEXT
+);
+CREATE INDEX IF NOT EXISTS calls_waiting ON calls(pool, call) WHERE worker IS NULL;
+CREATE INDEX IF NOT EXISTS calls_by_run ON calls(run)
+"""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message that this process has claimed."""
+
+    call: int
+    message: Json
+
+
+class LocalBackend:
+    """A queue in SQLite and a doorbell per worker process.
+
+    A message stays until its delivery is over, so that one whose worker died is found again.
+    """
+
+    def __init__(self, path: Path, bells: Path) -> None:
+        self._database = Database(path, SCHEMA)
+        self.bells = bells
+
+    def submit(self, message: Json, pool: str) -> str:
+        """Queue the message and wake the workers."""
+        self._drop_dead(message["id"])
+        sql = "INSERT INTO calls(run, pool, message) VALUES(?, ?, ?) RETURNING call"
+        values = (message["id"], pool, json.dumps(dict(message)))
+        rows = self._database.execute(sql, values)
+        ring_all(self.bells)
+        return str(rows[0][0])
+
+    def cancel(self, call_id: str) -> None:
+        """Drop the message if no worker has claimed it."""
+        self._database.change("DELETE FROM calls WHERE call = ? AND worker IS NULL", (call_id,))
+
+    def alive(self, call_id: str) -> bool:
+        """Whether the message waits, or its worker lives."""
+        rows = self._database.execute("SELECT worker FROM calls WHERE call = ?", (call_id,))
+        return bool(rows) and (rows[0][0] is None or is_heard(self.bells, rows[0][0]))
+
+    def nudge(self) -> None:
+        """Wake every worker, busy ones included."""
+        ring_all(self.bells)
+
+    # -- for worker processes --------------------------------------------------------------
+
+    def claim(self, pool: str, worker: str) -> Delivery | None:
+        """Take the oldest message of a pool; of many workers exactly one gets it."""
+        sql = """
+            UPDATE calls SET worker = ? WHERE call = (
+                SELECT call FROM calls WHERE pool = ? AND worker IS NULL ORDER BY call LIMIT 1
+            ) RETURNING call, message
+        """
+        rows = self._database.execute(sql, (worker, pool))
+        return Delivery(rows[0][0], json.loads(rows[0][1])) if rows else None
+
+    def done(self, delivery: Delivery) -> None:
+        """Say that a delivery is over."""
+        self._database.change("DELETE FROM calls WHERE call = ?", (delivery.call,))
+
+    def abandoned(self) -> list[tuple[str, str]]:
+        """Return the run and worker of every message whose worker is dead."""
+        rows = self._database.execute("SELECT run, worker FROM calls WHERE worker IS NOT NULL")
+        return [(run, worker) for run, worker in rows if not is_heard(self.bells, worker)]
+
+    def redeliver(self, worker: str) -> None:
+        """Put a dead worker's messages back, in their old places."""
+        self._database.change("UPDATE calls SET worker = NULL WHERE worker = ?", (worker,))
+        ring_all(self.bells)
+
+    def _drop_dead(self, run_id: str) -> None:
+        for run, worker in self.abandoned():
+            if run == run_id:
+                sql = "DELETE FROM calls WHERE run = ? AND worker = ?"
+                self._database.change(sql, (run, worker))

@@ -1,0 +1,136 @@
+"""A worker process of the local backend: claims messages of one pool, one at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+from tasks.framework.backends.doorbell import Doorbell
+from tasks.framework.backends.local import LocalBackend
+from tasks.framework.errors import Interrupted
+from tasks.framework.execute import execute
+from tasks.framework.runtime import runtime
+from tasks.framework.seat import Seat
+from tasks.framework.worker import Worker
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 5.0
+"""How often an idle worker looks without having been woken: a net, not the mechanism."""
+
+
+class WorkerProcess(Seat):
+    """The seat of a process's main thread, where a body is interrupted by a signal.
+
+    SIGTERM and SIGINT stop the process: the run in progress is handed back. SIGUSR1 is its own:
+    the heartbeat's thread uses it to raise `Interrupted` in the main thread.
+    """
+
+    def __init__(self, backend: LocalBackend, *, pool: str, name: str, supervised: bool) -> None:
+        super().__init__(name)
+        self._backend, self._pool = backend, pool
+        self._parent = os.getppid() if supervised else None
+        self._main = threading.get_ident()
+        self._armed = False
+        self._bell: Doorbell | None = None
+
+    def run(self, kind: type[Worker] | None) -> None:
+        """Start the worker, then carry out messages until told to stop.
+
+        Its bell appears when it is ready. Whatever a delivery raises ends the process: what it
+        had claimed is then found and delivered again.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGUSR1, self._on_interrupt)
+        try:
+            with self.armed():
+                if kind:
+                    runtime().worker(kind)
+                self._bell = Doorbell(self._backend.bells, self.name)
+            self._serve()
+        except Interrupted:
+            log.info("worker %s was stopped while it started", self.name)
+        finally:
+            runtime().close()
+            if self._bell:
+                self._bell.close()
+
+    def _serve(self) -> None:
+        while not self.stopping:
+            delivery = self._backend.claim(self._pool, self.name)
+            if delivery is None:
+                self.wait(IDLE_SECONDS)
+                continue
+            execute(delivery.message, self)
+            self._backend.done(delivery)
+
+    # -- the seat --------------------------------------------------------------------------
+
+    def ring(self) -> None:
+        """Wake whoever waits in this process."""
+        if self._bell:
+            self._bell.ring()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait to be rung; see meanwhile whether the parent process lives."""
+        if self._bell is None:
+            raise RuntimeError("a worker process waits only once it has started")
+        rung = self._bell.wait(seconds)
+        if self._parent is not None and os.getppid() != self._parent and not self.stopping:
+            log.error("worker %s stops: the process that started it is gone", self.name)
+            signal.pthread_kill(self._main, signal.SIGTERM)
+        return rung
+
+    def interrupt(self) -> None:
+        """Raise `Interrupted` in the main thread, if a body is in it."""
+        signal.pthread_kill(self._main, signal.SIGUSR1)
+
+    @contextlib.contextmanager
+    def armed(self) -> Iterator[None]:
+        """Allow interruption; at once if the process is stopping already."""
+        self._armed = True
+        try:
+            if self.stopping:
+                raise Interrupted("stopping")
+            yield
+        finally:
+            self._armed = False
+
+    def _on_stop(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.stopping = True
+        self.ring()
+        self._raise("stopping")
+
+    def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._raise("interrupted")
+
+    def _raise(self, reason: str) -> None:
+        if self._armed:
+            self._armed = False  # once: what cleans up behind it is not to be cut short
+            raise Interrupted(reason)
+
+
+def recover(backend: LocalBackend, worker: str | None = None) -> int:
+    """Deliver again what dead workers had claimed; return how many runs that were.
+
+    A dead process cannot beat any more, so whoever has seen it dead says so in its place, and
+    the next attempt need not wait for its last beat to become stale. ``worker`` names one;
+    without it, all are looked at.
+    """
+    protocol = runtime().protocol
+    abandoned = [item for item in backend.abandoned() if worker in {None, item[1]}]
+    for run_id, name in abandoned:
+        _, run = protocol.newest(run_id)
+        if run and run.worker == name and not run.never:
+            protocol.silence(run_id, run)
+        log.warning("run %s lost its worker %s; it is delivered again", run_id, name)
+        backend.redeliver(name)
+    return len(abandoned)

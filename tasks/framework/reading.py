@@ -1,0 +1,120 @@
+"""What a run looks like from outside: one run, or a listing.
+
+Part of the protocol (see `protocol`), in a module of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.framework.archives import Position
+from tasks.framework.protocol import Protocol
+from tasks.framework.records import Final, Job, Live, Run
+from tasks.framework.states import State
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A run as it was found: exactly one of the three records."""
+
+    id: str
+    record: Final | Run | Job
+    now: float
+
+    @property
+    def state(self) -> State:
+        """Which state the record stands for."""
+        if isinstance(self.record, Final):
+            return self.record.state
+        if isinstance(self.record, Run):
+            return State.STARTED
+        return State.SCHEDULED if self.record.due > self.now else State.QUEUED
+
+    @property
+    def owner(self) -> str | None:
+        """Who sent it."""
+        return self.record.owner
+
+    @property
+    def created(self) -> float:
+        """When it was committed, in seconds since 1970."""
+        return self.record.created
+
+    @property
+    def started(self) -> float | None:
+        """When attempt 1 began, or None."""
+        return None if isinstance(self.record, Job) else self.record.started
+
+    @property
+    def ended(self) -> float | None:
+        """When it ended, or None."""
+        return self.record.ended if isinstance(self.record, Final) else None
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """The newest progress that the body reported."""
+        return {} if isinstance(self.record, Job) else self.record.meta
+
+    @property
+    def logs(self) -> list[str]:
+        """The lines that the body logged."""
+        return [] if isinstance(self.record, Job) else self.record.logs
+
+    @property
+    def result(self) -> Any:
+        """What the body returned, or None."""
+        return self.record.result if isinstance(self.record, Final) else None
+
+    @property
+    def error(self) -> Mapping[str, Any] | None:
+        """What the body raised, as a record, or None."""
+        return self.record.error if isinstance(self.record, Final) else None
+
+    @property
+    def position(self) -> Position:
+        """Where it stands in a listing."""
+        return (self.created, self.id)
+
+
+def read(protocol: Protocol, run_id: str) -> Reading | None:
+    """Read one run: final, run, final once more, job, archive. None when it is unknown.
+
+    A running run costs at most three reads, a finished one a single read. What two successive
+    calls return never goes back.
+    """
+    final = protocol.final(run_id)
+    _, run = (0, None) if final else protocol.newest(run_id)
+    if run and not run.never:
+        return Reading(run_id, run, protocol.clock())
+    final = final or protocol.final(run_id)  # it may have ended, and its run been deleted
+    job = None if final else protocol.job(run_id)
+    if job and not job.void:
+        return Reading(run_id, job, protocol.clock())
+    final = final or protocol.archive.get(run_id)
+    return Reading(run_id, final, protocol.clock()) if final else None
+
+
+def listing(
+    protocol: Protocol,
+    *,
+    task: str,
+    owner: str | None = None,
+    states: Collection[State] = (),
+    after: Position | None = None,
+    limit: int = 50,
+) -> list[Reading]:
+    """List runs newest first: the live ones, then the archive; an id in both is the archive's."""
+    lives = [Live.from_json(value) for _, value in protocol.store.scan("live:")]
+    done = protocol.archive.list(task=task, owner=owner, states=states, after=after, limit=limit)
+    found = {final.id: Reading(final.id, final, protocol.clock()) for final in done}
+    for live in lives:
+        wanted = live.task == task and (owner is None or live.owner == owner)
+        if not wanted or live.id in found:
+            continue
+        reading = read(protocol, live.id)
+        if reading and (not states or reading.state in states):
+            found[live.id] = reading
+    ordered = sorted(found.values(), key=lambda item: item.position, reverse=True)
+    return [item for item in ordered if after is None or item.position < after][:limit]

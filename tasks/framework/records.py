@@ -1,0 +1,202 @@
+"""The records of a run, as frozen values; the store sees them as JSON objects.
+
+Their keys, and who may write which, are in `protocol`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from tasks.framework.states import State
+
+Json = Mapping[str, Any]
+
+LOST = {"type": "WorkerLost", "message": "worker lost: its process died in every attempt"}
+"""The error of a run whose every attempt fell silent."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Something that is kept in a store."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object. It is never empty, since an empty object reads as none."""
+        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+
+    @classmethod
+    def from_json(cls, value: Json) -> Self:
+        """Read what `to_json` wrote, leaving out what a newer version may have added."""
+        names = {item.name for item in dataclasses.fields(cls)}
+        return cls(**{name: item for name, item in value.items() if name in names})
+
+
+@dataclass(frozen=True)
+class Job(Record):
+    """A committed submission: everything needed to carry it out. Never changed.
+
+    Times are in seconds since 1970; ``deadline`` is when attempt 1 must have started, ``due``
+    is when it may. ``void`` marks a submission that was abandoned before it was committed.
+    """
+
+    id: str
+    task: str = ""
+    args: list[Any] = field(default_factory=list)
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    owner: str | None = None
+    created: float = 0.0
+    deadline: float | None = None
+    due: float = 0.0
+    slot: str | None = None
+    digest: str = ""
+    link: Json | None = None
+    timeout: float | None = None
+    void: bool = False
+
+
+@dataclass(frozen=True)
+class Live(Record):
+    """What a listing needs to know of an unfinished run."""
+
+    id: str
+    task: str
+    owner: str | None
+    created: float
+    deadline: float | None
+
+
+@dataclass(frozen=True)
+class Slot(Record):
+    """A place under an owner's limit, taken for one run."""
+
+    id: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Call(Record):
+    """The backend's id of the newest delivery. Only a hint."""
+
+    call: str
+
+
+@dataclass(frozen=True)
+class Run(Record):
+    """One attempt. ``beat`` is its last sign of life; 0 says that it has stopped.
+
+    ``never`` on attempt 1 is the mark that no attempt will ever start.
+    """
+
+    beat: float = 0.0
+    attempt: int = 1
+    worker: str = ""
+    started: float = 0.0
+    task: str = ""
+    owner: str | None = None
+    created: float = 0.0
+    meta: dict[str, Any] = field(default_factory=dict)
+    logs: list[str] = field(default_factory=list)
+    never: str | None = None
+
+    @classmethod
+    def of(cls, job: Job, before: Run | None, *, worker: str, now: float) -> Self:
+        """Begin the attempt behind ``before``; what that one had logged is kept."""
+        return cls(
+            beat=now,
+            attempt=before.attempt + 1 if before else 1,
+            worker=worker,
+            started=before.started if before else now,
+            task=job.task,
+            owner=job.owner,
+            created=job.created,
+            logs=[*before.logs] if before else [],
+        )
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An attempt that this process, and no other, may carry out."""
+
+    job: Job
+    run: Run
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a worker, a revoker or the tick has to say about how a run ended."""
+
+    state: State
+    result: Any = None
+    error: Json | None = None
+    attempt: int = 0
+    started: float | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+    logs: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls, state: State, run: Run | None, *, result: Any = None, error: Json | None = None
+    ) -> Self:
+        """Say how a run ended, keeping what its newest attempt had reported."""
+        if run is None:
+            return cls(state, result, error)
+        return cls(state, result, error, run.attempt, run.started, run.meta, run.logs)
+
+
+@dataclass(frozen=True)
+class Final(Record):
+    """How a run ended: the archive's record, complete, written once."""
+
+    id: str
+    task: str
+    state: State
+    owner: str | None
+    slot: str | None
+    created: float
+    ended: float
+    digest: str
+    args: list[Any] = field(default_factory=list)
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    link: Json | None = None
+    timeout: float | None = None
+    started: float | None = None
+    attempt: int = 0
+    result: Any = None
+    error: Json | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+    logs: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, job: Job, ending: Ending, now: float) -> Self:
+        """Put the whole record together: nothing else is read when it is archived."""
+        known = {
+            item.name: getattr(source, item.name)
+            for source in (job, ending)
+            for item in dataclasses.fields(source)
+        }
+        return super().from_json({**known, "ended": now})
+
+    @classmethod
+    def from_json(cls, value: Json) -> Self:
+        """Read what `to_json` wrote."""
+        return super().from_json({**value, "state": State(value["state"])})
+
+    @property
+    def position(self) -> tuple[float, str]:
+        """Where it stands in a listing."""
+        return (self.created, self.id)
+
+    def follower(self, now: float) -> Job:
+        """Build the linked run: its id derived, its first argument the id of what has ended."""
+        link = self.link or {}
+        return Job(
+            id=f"{self.id}.link",
+            task=link["task"],
+            args=[self.id, *link.get("args", [])],
+            kwargs=dict(link.get("kwargs", {})),
+            created=now,
+            due=now,
+            digest=f"link of {self.id}",
+        )

@@ -1,0 +1,37 @@
+"""Where bodies run: how their thread is woken, interrupted and told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import uuid
+from contextlib import AbstractContextManager
+
+
+class Seat:
+    """A place for one body at a time, in any thread; bodies in it stop at their checkpoints.
+
+    Worker processes use a seat that interrupts its body by a signal instead.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name or uuid.uuid4().hex
+        self.stopping = False
+        self._rung = threading.Event()
+
+    def ring(self) -> None:
+        """Wake whoever waits in this seat, now or at its next wait."""
+        self._rung.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait to be rung, at most so long; say whether it was."""
+        rung = self._rung.wait(seconds)
+        self._rung.clear()
+        return rung
+
+    def interrupt(self) -> None:
+        """Raise `Interrupted` in the body, if that can be done from outside."""
+
+    def armed(self) -> AbstractContextManager[object]:
+        """Allow interruption while the context is open."""
+        return contextlib.nullcontext()

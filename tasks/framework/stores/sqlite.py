@@ -1,0 +1,60 @@
+"""Records in one SQLite table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.framework.database import Database
+from tasks.framework.stores import Json
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS records(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID"
+
+LAST = "\U0010ffff"
+"""Sorts behind every character that a key can have."""
+
+
+class SqliteStore:
+    """A store for many processes on one machine. What `add` decides is on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, SCHEMA)
+
+    def add(self, key: str, value: Json) -> bool:
+        """Store only if absent."""
+        sql = "INSERT INTO records VALUES(?, ?) ON CONFLICT DO NOTHING"
+        return self._database.durable(sql, (key, _dump(value))) == 1
+
+    def put(self, key: str, value: Json) -> None:
+        """Store, replacing what was there."""
+        self._database.change("INSERT OR REPLACE INTO records VALUES(?, ?)", (key, _dump(value)))
+
+    def get(self, key: str) -> Json | None:
+        """Return the value, or None."""
+        rows = self._database.execute("SELECT value FROM records WHERE key = ?", (key,))
+        return _load(rows[0][0]) if rows else None
+
+    def delete(self, key: str, if_value: Json | None = None) -> None:
+        """Remove it, with ``if_value`` only if that is the value: one statement either way."""
+        if if_value is None:
+            self._database.change("DELETE FROM records WHERE key = ?", (key,))
+            return
+        sql = "DELETE FROM records WHERE key = ? AND value = ?"
+        self._database.change(sql, (key, _dump(if_value)))
+
+    def scan(self, prefix: str) -> Iterator[tuple[str, Json]]:
+        """Yield every record under the prefix, as it was when the scan began."""
+        sql = "SELECT key, value FROM records WHERE key >= ? AND key < ? ORDER BY key"
+        for key, value in self._database.execute(sql, (prefix, prefix + LAST)):
+            yield key, _load(value)
+
+
+def _dump(value: Json) -> str:
+    # sorted, so that equal values are equal texts and `delete` can compare them
+    return json.dumps(dict(value), sort_keys=True, separators=(",", ":"))
+
+
+def _load(text: str) -> Json:
+    value: Json = json.loads(text)
+    return value
