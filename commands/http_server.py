@@ -1,0 +1,62 @@
+"""The HTTP server: a listening socket, and waitress answering on it in a thread."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any
+
+import click
+from waitress.server import create_server  # type: ignore[import-untyped]
+from waitress.wasyncore import close_all  # type: ignore[import-untyped]
+
+THREADS = 16
+STOP_SECONDS = 10.0
+
+WsgiApplication = Callable[..., Iterable[bytes]]
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a listening socket; port 0 takes a free one.
+
+    Raises:
+        click.ClickException: the address cannot be listened on; the message says why.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"Cannot listen on {host}, port {port}: {reason}. Choose another with --port"
+        raise click.ClickException(f"{message} (0: any free one) or --host.") from error
+
+
+def url_of(host: str, listening: socket.socket) -> str:
+    """Return the URL at which a server on the socket answers."""
+    port = listening.getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def serve_http(application: WsgiApplication, listening: socket.socket) -> Iterator[None]:
+    """Answer requests during the block; requests being answered at its end are finished."""
+    connections: dict[int, Any] = {}
+    server = create_server(
+        application,
+        map=connections,
+        sockets=[listening],
+        threads=THREADS,
+        ident=None,
+        clear_untrusted_proxy_headers=True,
+    )
+    thread = Thread(target=server.run, name="http", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.task_dispatcher.shutdown(timeout=STOP_SECONDS)
+        # Closed by its own thread: a descriptor closed under select() could be somebody else's.
+        server.trigger.pull_trigger(lambda: close_all(connections, ignore_all=True))
+        thread.join(STOP_SECONDS)

@@ -1,0 +1,119 @@
+"""The commands that run the service: everything at once, or one worker process."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+import settings
+from comfy_runner.install import find
+from commands.http_server import WsgiApplication, listen, serve_http, url_of
+from commands.signals import StopSignals
+from settings import Settings
+from tasks import embedded
+from web import create_app
+
+MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
+POOLS = ("comfy", "cpu")
+
+Command = Callable[[str, str], list[str]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a service is put together from; tests put in their own."""
+
+    cluster: Callable[[Settings, Command], AbstractContextManager[Any]] = embedded.Cluster
+    application: Callable[[Settings], WsgiApplication] = create_app
+    configure: Callable[[Settings], None] = embedded.configure
+    find_comfyui: Callable[..., object] = find
+
+
+@contextmanager
+def service(chosen: Settings, parts: Parts | None = None) -> Iterator[str]:
+    """Run the API, the scheduler and the workers during the block, which gets the API's URL.
+
+    Raises:
+        click.ClickException: the port or the data directory cannot be used.
+        ComfyNotInstalled: there is no ComfyUI to run.
+    """
+    parts = parts or Parts()
+    parts.find_comfyui(comfyui_dir=chosen.comfyui_dir, comfyui_python=chosen.comfyui_python)
+    _make_data_directory(chosen.data_dir)
+    with listen(chosen.host, chosen.port) as socket:
+        parts.configure(chosen)
+        application = parts.application(chosen)
+        with (
+            parts.cluster(chosen, worker_command(chosen)),
+            serve_http(application, socket),
+        ):
+            yield url_of(chosen.host, socket)
+
+
+def worker_command(chosen: Settings) -> Command:
+    """Return what makes the command line of a worker process."""
+
+    def command(pool: str, name: str) -> list[str]:
+        data = str(chosen.data_dir.absolute())
+        options = ["--pool", pool, "--name", name, "--data", data]
+        return [sys.executable, str(MANAGE), "worker", *options]
+
+    return command
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.  [default: HOST]")
+@click.option("--port", type=click.IntRange(0, 65535), help="0: any free one.  [default: PORT]")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes.  [default: WORKERS]")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Where to keep all.  [default: DATA_DIR]"
+)
+def serve(host: str | None, port: int | None, workers: int | None, data: Path | None) -> None:
+    """Run the API, the scheduler and the workers until Ctrl-C."""
+    given = {"host": host, "port": port, "workers": workers, "data_dir": data}
+    changes = {name: value for name, value in given.items() if value is not None}
+    run_service(settings.load().replace(**changes))
+
+
+def run_service(chosen: Settings, parts: Parts | None = None) -> None:
+    """Run the service until SIGINT or SIGTERM, and stop all of it."""
+    with StopSignals() as signals:
+        with service(chosen, parts) as url:
+            _announce(chosen, url)
+            signals.wait()
+            click.echo("Stopping.")
+        click.echo("Stopped.")
+
+
+@click.command()
+@click.option("--pool", type=click.Choice(POOLS), required=True, help="Which tasks to run.")
+@click.option("--name", required=True, help="What to call this process in logs and records.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Where all is kept.  [default: DATA_DIR]"
+)
+def worker(pool: str, name: str, data: Path | None) -> None:
+    """Run one worker process until SIGTERM; `serve` starts these itself."""
+    chosen = settings.load()
+    embedded.work(chosen.replace(data_dir=data) if data else chosen, pool, name)
+
+
+def _announce(chosen: Settings, url: str) -> None:
+    key = "in API_KEY" if chosen.api_key else f"in {chosen.data_dir / 'api_key'}"
+    plural = "worker" if chosen.workers == 1 else "workers"
+    click.echo(f"Listening on {url}")
+    click.echo(f"The key is {key}; {chosen.workers} ComfyUI {plural} on {chosen.comfyui_device}.")
+    click.echo("Ctrl-C stops everything.")
+
+
+def _make_data_directory(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"The data directory {path} cannot be used: {error.strerror}."
+        raise click.ClickException(f"{message} Choose another with --data.") from error

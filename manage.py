@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""The operator's door: one command line to serve, submit, and look after jobs and set-up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from comfy_runner.errors import ComfyError
+from commands.comfyui import comfyui
+from commands.configuration import settings
+from commands.demo import demo
+from commands.jobs import jobs
+from commands.serve import serve, worker
+from commands.submit import submit
+from commands.terminal import printable
+from settings import SettingsError
+from web.client import ClientError
+
+EXPECTED = (SettingsError, ClientError, ComfyError)
+
+
+class Manage(click.Group):
+    """A group whose commands end an expected error with its message, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except EXPECTED as error:
+            raise click.ClickException(printable(str(error))) from error
+
+
+@click.group(cls=Manage, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Run ComfyUI as a service: serve the job API, submit workflows, look after jobs."""
+
+
+for command in (serve, worker, submit, jobs, settings, comfyui, demo):
+    main.add_command(command)
+
+
+if __name__ == "__main__":
+    main()

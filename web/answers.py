@@ -1,0 +1,92 @@
+"""The API's JSON answers as a client reads them: jobs, outputs and errors as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, TypeVar
+
+FINAL = frozenset({"completed", "failed", "cancelled"})
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of a finished job; `url` is signed and expires."""
+
+    node_id: str
+    kind: str
+    filename: str
+    url: str | None = None
+    size_bytes: int | None = None
+    content_type: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class JobError:
+    """Why a job failed."""
+
+    code: str
+    message: str
+    node_id: str | None = None
+    node_type: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as the API last told it; `document` is the API's own JSON."""
+
+    job_id: str
+    status: str
+    created_at: datetime | None = None
+    progress: int = 0
+    current_node: str | None = None
+    current_step: int | None = None
+    total_steps: int | None = None
+    nodes_done: int = 0
+    nodes_total: int = 0
+    outputs: tuple[Output, ...] = ()
+    logs: tuple[str, ...] = ()
+    error: JobError | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    user_id: str | None = None
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def is_final(self) -> bool:
+        """Tell whether the job has ended, in whatever way."""
+        return self.status in FINAL
+
+
+@dataclass(frozen=True)
+class Page:
+    """Jobs, newest first, and the cursor of the next page, if there is one."""
+
+    jobs: tuple[Job, ...]
+    next: str | None
+
+
+Known = TypeVar("Known", Output, JobError, Job)
+
+
+def read_job(document: Any) -> Job:
+    """Return the job in an answer; raise ValueError if it is not one."""
+    try:
+        error = document.get("error")
+        told = {name: value for name, value in document.items() if value is not None}
+        for name in {"created_at", "started_at", "completed_at"} & told.keys():
+            told[name] = datetime.fromisoformat(told[name])
+        told["outputs"] = tuple(_known(Output, each) for each in told.get("outputs", ()))
+        told["logs"] = tuple(told.get("logs", ()))
+        told["error"] = _known(JobError, error) if error else None
+        return _known(Job, told | {"document": document})
+    except (AttributeError, TypeError) as error:
+        raise ValueError("the answer is not a job") from error
+
+
+def _known(kind: type[Known], document: Mapping[str, Any]) -> Known:
+    # A newer server may say more than this client knows.
+    names = {each.name for each in fields(kind)}
+    return kind(**{name: value for name, value in document.items() if name in names})
