@@ -1,0 +1,56 @@
+# Everything a person types. Each target does its own set-up; a second run sets nothing up again.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Set up anew when the dependencies change, or when the directory has moved: a virtual
+# environment knows its own absolute path.
+FINGERPRINT := $(shell { cat setup.cfg pyproject.toml; pwd; } | cksum | cut -d' ' -f1)
+STAMP := $(VENV)/.ready-$(FINGERPRINT)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup comfyui demo test test-all lint types check clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+setup: $(STAMP) ## Make the virtual environment and install the dependencies
+
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed, but $(PYTHON) is: $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "Name another: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "Setting up $(VENV)."
+	@# Debian has pip without ensurepip; its pip can fill an environment that has none.
+	@$(PYTHON) -m venv --clear $(VENV) >/dev/null 2>&1 || { \
+	  $(PYTHON) -m venv --clear --without-pip $(VENV) && \
+	  $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+comfyui: $(STAMP) ## Fetch ComfyUI into .comfyui (or check the one in COMFYUI_DIR)
+	@$(BIN)/python manage.py comfyui install
+
+demo: comfyui ## Run one real workflow, from submission to a file on disk
+	@$(BIN)/python manage.py demo
+
+test: comfyui ## Run the tests
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: comfyui ## Run the tests, those that take minutes too
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP) ## Check style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(STAMP) ## Check types
+	@$(BIN)/mypy
+
+check: lint types test ## Check everything that a change must pass
+
+clean: ## Remove what set-up and runs have made (not .data and out)
+	rm -rf $(VENV) .comfyui *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
