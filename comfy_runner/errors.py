@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a workflow: `pointer` is a JSON pointer to it, `message` says what."""
+    """One thing that is wrong with a workflow; `pointer` is a JSON pointer into it."""
 
     pointer: str
     message: str
@@ -36,13 +36,13 @@ class ComfyError(Exception):
 
     @property
     def details(self) -> dict[str, Any]:
-        """JSON for a record: `code`, and `node_id`, `node_type`, `log` (last lines; for operators) where known."""
+        """JSON for a record: `code`; `node_id`, `node_type`, `log` (for operators) where known."""
         known = {"node_id": self.node_id, "node_type": self.node_type, "log": list(self.log)}
         return {"code": self.code, **{name: value for name, value in known.items() if value}}
 
 
 class InvalidWorkflow(ComfyError):
-    """The workflow cannot run as it is; `problems` lists everything that was found wrong, in order."""
+    """The workflow cannot run as it is; `problems` lists all that was found wrong, in order."""
 
     code = "invalid_workflow"
 

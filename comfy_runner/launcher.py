@@ -1,0 +1,39 @@
+"""Program that becomes ComfyUI, and makes it die with the process that started it.
+
+Run as `python launcher.py PARENT_PID PROGRAM ARGUMENT...`. It is a program of its own because the
+settings below have to be made in the child, between fork and exec, where a parent with threads
+may not run Python (`preexec_fn`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>; survives exec
+SECRETS = (
+    "API_KEY",
+    "COMFYUI_API_KEY",
+    "R2_ACCESS_KEY_ID",
+    "R2_SECRET_ACCESS_KEY",
+)
+
+
+def main(arguments: list[str]) -> None:
+    """Replace this process by the program in `arguments`."""
+    parent, program = int(arguments[0]), arguments[1:]
+    # A background shell and a closing container ignore SIGINT; ComfyUI stops by it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    for secret in SECRETS:  # custom nodes are other people's code
+        os.unsetenv(secret)
+    os.execv(program[0], program)  # noqa: S606 (no shell is wanted)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

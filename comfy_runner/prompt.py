@@ -1,0 +1,179 @@
+"""One prompt on one ComfyUI, from its submission until its history is written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from comfy_runner.client import ComfyClient, EventStream, StreamClosed
+from comfy_runner.errors import ComfyCrashed, ComfyUnavailable, Interrupted
+from comfy_runner.events import (
+    Cached,
+    Event,
+    Executed,
+    Executing,
+    Failed,
+    Status,
+    Succeeded,
+)
+from comfy_runner.graph import Graph
+from comfy_runner.progress import Progress, Snapshot
+from comfy_runner.server import ComfyServer
+from comfy_runner.verdict import node_failed
+
+RECV_SECONDS = 1.0
+LOOK_SECONDS = 2.0
+EXIT_SECONDS = 1.0
+RECONNECTS = 5
+RECONNECT_PAUSE_SECONDS = 0.2
+
+
+class Prompt:
+    """A prompt that is submitted once and followed to its end.
+
+    ComfyUI addresses events to the client id a prompt was sent with and drops them while nobody
+    listens, and it says nothing during a long node. So events are news only: that a prompt
+    ended, and how, is read from its history, which is looked at every two seconds besides.
+    """
+
+    def __init__(
+        self,
+        server: ComfyServer,
+        client: ComfyClient,
+        graph: Graph,
+        *,
+        prompt_id: str,
+        on_progress: Callable[[Snapshot], None],
+        on_log: Callable[[str], None],
+    ) -> None:
+        self.executed: dict[str, dict[str, Any]] = {}
+        self._server = server
+        self._client = client
+        self._graph = graph
+        self._prompt_id = prompt_id
+        self._client_id = uuid4().hex
+        self._progress = Progress(graph)
+        self._on_progress = on_progress
+        self._on_log = on_log
+        self._announced: set[str] = set()
+
+    def run(self) -> dict[str, Any]:
+        """Submit the prompt and return its history item once it has ended, well or not.
+
+        Raises:
+            InvalidWorkflow: ComfyUI refused the prompt or a part of it.
+            ComfyCrashed: the process died.
+            ComfyUnavailable: the process lives but does not take calls.
+            Interrupted: somebody took the prompt out of ComfyUI's queue.
+        """
+        try:
+            stream = self._client.connect(self._client_id)
+            try:
+                self._client.submit(
+                    self._graph, client_id=self._client_id, prompt_id=self._prompt_id
+                )
+                self._on_log("ComfyUI accepted the prompt")
+            except BaseException:
+                stream.close()
+                raise
+            return self._follow(stream)
+        except ComfyUnavailable as error:
+            self._raise_if_dead(error)
+            raise
+
+    def _follow(self, stream: EventStream) -> dict[str, Any]:
+        """Read events until the prompt has ended; the caller's timeout is the only other end."""
+        look_at = time.monotonic() + LOOK_SECONDS
+        try:
+            while True:
+                ended = False
+                try:
+                    event = stream.recv(RECV_SECONDS)
+                    ended = event is not None and self._take(event)
+                except StreamClosed as error:
+                    stream = self._reconnect(stream, error)
+                    look_at = time.monotonic()
+                if ended or time.monotonic() >= look_at:
+                    item = self._look()
+                    if item is not None:
+                        return item
+                    look_at = time.monotonic() + LOOK_SECONDS
+        finally:
+            stream.close()
+
+    def _take(self, event: Event) -> bool:
+        """Report what an event tells; return whether the prompt's history is written."""
+        if isinstance(event, Status) or event.prompt_id not in {None, self._prompt_id}:
+            return False
+        self._report(event)
+        match event:
+            case Executing(prompt_id=self._prompt_id, node=None):
+                return True
+            case Executing(node=str(node), display_node=display_node):
+                self._announce(display_node or node)
+            case Cached(nodes=nodes) if nodes:
+                self._on_log(f"{len(nodes)} nodes are kept from an earlier prompt")
+            case Executed(node=node, output=dict(output)):
+                self.executed[node] = output
+            case Failed(terminal=False):
+                self._say_blocked(event)
+        return False
+
+    def _report(self, event: Event) -> None:
+        snapshot = self._progress.feed(event)
+        if snapshot is not None:
+            self._on_progress(snapshot)
+
+    def _announce(self, node: str) -> None:
+        if node in self._announced:
+            return
+        self._announced.add(node)
+        entry = self._graph.get(node)
+        node_type = entry.get("class_type") if isinstance(entry, dict) else None
+        self._on_log(f"node {node} ({node_type}) started" if node_type else f"node {node} started")
+
+    def _say_blocked(self, event: Failed) -> None:
+        reason = node_failed(
+            None, None, exception=event.exception_type, message=event.exception_message
+        )
+        self._on_log(f"node {event.node_id} ({event.node_type}) was skipped: {reason}")
+
+    def _look(self) -> dict[str, Any] | None:
+        """Return the history item; None while ComfyUI still has the prompt, or is too busy."""
+        try:
+            item = self._client.history(self._prompt_id)
+            if item is None and self._prompt_id not in self._client.queue():
+                item = self._client.history(self._prompt_id)  # it may have ended in between
+                if item is None:
+                    raise Interrupted("somebody took the prompt out of ComfyUI's queue")
+        except ComfyUnavailable as error:
+            self._raise_if_dead(error)
+            return None
+        if item is not None and (item.get("status") or {}).get("status_str") == "success":
+            self._report(Succeeded(self._prompt_id))
+        return item
+
+    def _reconnect(self, stream: EventStream, reason: StreamClosed) -> EventStream:
+        """Return a new stream under the same id, the only one that this prompt's events go to.
+
+        The old one is closed first and given a moment: when ComfyUI sees the end of an old socket
+        after the start of a new one with the same id, it forgets the new one. Then no event
+        arrives any more, and looking at the history has to do.
+        """
+        stream.close()
+        for _ in range(RECONNECTS):
+            self._raise_if_dead(reason, within=RECONNECT_PAUSE_SECONDS)
+            try:
+                fresh = self._client.connect(self._client_id)
+            except ComfyUnavailable:
+                continue
+            self._on_log("ComfyUI's event stream broke and is connected again")
+            return fresh
+        raise ComfyUnavailable("ComfyUI runs, but takes no event stream any more") from reason
+
+    def _raise_if_dead(self, cause: Exception, *, within: float = EXIT_SECONDS) -> None:
+        if self._server.wait_exit(within):
+            tail = self._server.log_tail()
+            raise ComfyCrashed("ComfyUI ended while it ran the workflow", log=tail) from cause

@@ -1,0 +1,246 @@
+"""One ComfyUI process: its command line, start, readiness, log and end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from comfy_runner import launcher
+from comfy_runner.client import ComfyClient
+from comfy_runner.errors import ComfyNotInstalled, ComfyUnavailable
+from comfy_runner.installation import Installation
+
+MODEL_FOLDERS = (
+    *("audio_encoders", "checkpoints", "clip", "clip_vision", "configs", "controlnet"),
+    *("diffusers", "diffusion_models", "embeddings", "gligen", "hypernetworks"),
+    *("latent_upscale_models", "loras", "model_patches", "photomaker", "style_models"),
+    *("text_encoders", "unet", "upscale_models", "vae", "vae_approx"),
+)
+STOP_SECONDS = 5.0
+STARTS = 3
+LOG_TAIL_BYTES = 64 * 1024
+LOG_LINE_CHARACTERS = 500
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class ComfyServer:
+    """A ComfyUI of our own on a loopback port, with `directory` for all that it writes.
+
+    `arguments` are further command-line flags and win over ours; `start_timeout` counts seconds.
+    `start` has to be called from a thread that outlives ComfyUI: the process dies with it.
+    """
+
+    def __init__(
+        self,
+        installation: Installation,
+        directory: Path,
+        *,
+        device: Literal["cpu", "gpu"] = "cpu",
+        arguments: Sequence[str] = (),
+        start_timeout: float = 120.0,
+        choose_port: Callable[[], int] = free_port,
+    ) -> None:
+        self.directory = directory.absolute()
+        self.output_directory = self.directory / "output"
+        self.input_directory = self.directory / "input"
+        self.temp_directory = self.directory / "temp"
+        self.log = self.directory / "comfyui.log"
+        self.port = 0
+        self._installation = installation
+        self._device = device
+        self._arguments = tuple(arguments)
+        self._start_timeout = start_timeout
+        self._choose_port = choose_port
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without a trailing slash; changes with every start."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the last start, dead or alive."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs; it may not answer yet."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start the process and return at once; nothing happens if it already runs.
+
+        Raises:
+            ComfyNotInstalled: the interpreter or ComfyUI's `main.py` is not there.
+        """
+        if self.alive:
+            return
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("start ComfyUI from the main thread: it dies with its thread")
+        self._check_installation()
+        self._prepare_directories()
+        self.port = self._choose_port()
+        shim = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid())]
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 (our own command line)
+                shim + self._command(),
+                cwd=self._installation.checkout,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_ready(self) -> None:
+        """Return once ComfyUI answers; a port that was taken meanwhile is changed.
+
+        Raises:
+            ComfyUnavailable: it ended, or did not answer within `start_timeout`.
+        """
+        deadline = time.monotonic() + self._start_timeout
+        starts = 1
+        while time.monotonic() < deadline:
+            if self._answers():
+                return
+            if not self.alive:
+                if starts == STARTS or not self._port_was_taken():
+                    raise self._failed_start()
+                starts += 1
+                self.start()
+            time.sleep(0.05)
+        tail = self.log_tail()
+        self.kill()
+        raise ComfyUnavailable(
+            f"ComfyUI did not answer within {self._start_timeout:g} s of its start; raise"
+            " COMFYUI_START_TIMEOUT_SECONDS if this machine is slow",
+            log=tail,
+        )
+
+    def wait_exit(self, timeout: float) -> bool:
+        """Return whether the process has ended, giving it `timeout` seconds to do so."""
+        if self._process is None:
+            return True
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout)
+        return not self.alive
+
+    def stop(self) -> None:
+        """End the process: SIGINT, five seconds, then SIGKILL to its group. Idempotent."""
+        if self._process is None or not self.alive:
+            return
+        try:
+            self._process.send_signal(signal.SIGINT)
+            self.wait_exit(STOP_SECONDS)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the process and everything that it started, now. Idempotent."""
+        if self._process is None or not self.alive:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self.wait_exit(STOP_SECONDS)
+
+    def log_tail(self, lines: int = 40) -> tuple[str, ...]:
+        """Return the last lines of the log, without colours and the steps of progress bars."""
+        try:
+            with self.log.open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
+                text = log.read().decode(errors="replace")
+        except FileNotFoundError:
+            return ()
+        plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
+        last = (line.rstrip("\r").rpartition("\r")[2] for line in plain.split("\n"))
+        written = (line.rstrip()[:LOG_LINE_CHARACTERS] for line in last)
+        return tuple(deque((line for line in written if line), maxlen=lines))
+
+    def _check_installation(self) -> None:
+        for path in (self._installation.python, self._installation.checkout / "main.py"):
+            if not path.is_file():
+                raise ComfyNotInstalled(
+                    f"ComfyUI's {path.name} is not there; run `python manage.py comfyui install`"
+                    " or set COMFYUI_DIR and COMFYUI_PYTHON"
+                )
+
+    def _prepare_directories(self) -> None:
+        for name in ("output", "input", "temp", "user"):
+            (self.directory / name).mkdir(parents=True, exist_ok=True)
+        self._installation.front_end.mkdir(parents=True, exist_ok=True)
+        if self.log.exists():
+            self.log.replace(self.log.with_suffix(".log.1"))
+        if self._installation.models is not None:
+            self._models_file.write_text(json.dumps(self._model_paths(self._installation.models)))
+
+    @property
+    def _models_file(self) -> Path:
+        return self.directory / "models.yaml"
+
+    @staticmethod
+    def _model_paths(models: Path) -> dict[str, dict[str, str]]:
+        """Return the folders of `models`, the usual and its own, as ComfyUI wants them told."""
+        own = {entry.name for entry in models.glob("*") if entry.is_dir()}
+        folders = {name: name for name in sorted(own.union(MODEL_FOLDERS))}
+        return {"installed": {"base_path": str(models.absolute()), **folders}}
+
+    def _command(self) -> list[str]:
+        home, comfy = self.directory, self._installation
+        options = {
+            "--listen": "127.0.0.1",
+            "--port": str(self.port),
+            "--output-directory": str(self.output_directory),
+            "--input-directory": str(self.input_directory),
+            "--temp-directory": str(home),  # ComfyUI appends "temp"
+            "--user-directory": str(home / "user"),
+            "--front-end-root": str(comfy.front_end),
+            "--database-url": f"sqlite:///{home / 'comfyui.db'}",
+            "--preview-method": "none",
+            "--verbose": "INFO",
+        }
+        if comfy.models is not None:
+            options["--extra-model-paths-config"] = str(self._models_file)
+        flags = ["--disable-auto-launch", "--dont-print-server", "--disable-metadata"]
+        flags += ["--disable-api-nodes", "--log-stdout"]
+        flags += ["--cpu"] if self._device == "cpu" else []
+        pairs = [word for option in options.items() for word in option]
+        return [str(comfy.python), "main.py", *pairs, *flags, *self._arguments]
+
+    def _answers(self) -> bool:
+        """Whether this very process answers, and not another one that took the port first."""
+        try:
+            with ComfyClient(self.url, timeout=5.0) as client:
+                argv = client.system_stats().get("system", {}).get("argv", [])
+        except ComfyUnavailable:
+            return False
+        return self.alive and (not argv or str(self.output_directory) in argv)
+
+    def _port_was_taken(self) -> bool:
+        return any(re.search(r"Errno (48|98)\b", line) for line in self.log_tail())
+
+    def _failed_start(self) -> ComfyUnavailable:
+        code = None if self._process is None else self._process.returncode
+        return ComfyUnavailable(
+            f"ComfyUI ended with exit code {code} before it was ready;"
+            " the last lines of its log tell why",
+            log=self.log_tail(),
+        )

@@ -1,0 +1,53 @@
+"""The tree of errors as records and clients see it."""
+
+from __future__ import annotations
+
+import pytest
+
+from comfy_runner import errors
+from comfy_runner.errors import ComfyError, InvalidWorkflow, NodeFailed, Problem
+
+
+def every_error() -> list[type[ComfyError]]:
+    return [kind for kind in vars(errors).values() if isinstance(kind, type)]
+
+
+def test_each_kind_of_failure_has_a_code_of_its_own_unless_it_says_how_to_fix_another() -> None:
+    codes = {kind.__name__: kind.code for kind in every_error() if issubclass(kind, ComfyError)}
+    assert codes == {
+        "ComfyError": "comfyui_error",
+        "InvalidWorkflow": "invalid_workflow",
+        "NodeFailed": "node_failed",
+        "ComfyCrashed": "comfyui_crashed",
+        "ComfyUnavailable": "comfyui_unavailable",
+        "ComfyNotInstalled": "comfyui_unavailable",
+        "Interrupted": "interrupted",
+        "StorageFailed": "storage_failed",
+        "NoOutputs": "no_outputs",
+    }
+
+
+def test_details_name_the_node_where_one_is_known() -> None:
+    error = NodeFailed("ValueError: no", node_id="3", node_type="KSampler")
+    assert error.details == {"code": "node_failed", "node_id": "3", "node_type": "KSampler"}
+    assert str(error) == error.message == "ValueError: no"
+
+
+def test_details_leave_out_what_is_not_known() -> None:
+    assert NodeFailed("why").details == {"code": "node_failed"}
+
+
+def test_the_log_of_a_crash_is_in_its_details() -> None:
+    assert errors.ComfyCrashed("gone", log=["a", "b"]).details["log"] == ["a", "b"]
+
+
+def test_an_invalid_workflow_keeps_every_problem() -> None:
+    problems = [Problem("/3/inputs/steps", "too small"), Problem("/4", "no class")]
+    assert InvalidWorkflow("two problems", problems=problems).problems == tuple(problems)
+
+
+@pytest.mark.parametrize("kind", [errors.ComfyCrashed, errors.ComfyUnavailable])
+def test_an_error_for_clients_does_not_carry_the_log_in_its_message(
+    kind: type[ComfyError],
+) -> None:
+    assert "line" not in str(kind("gone", log=["last line"]))
