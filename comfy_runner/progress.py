@@ -16,7 +16,6 @@ from comfy_runner.events import (
     Failed,
     NodeInterrupted,
     NodeProgress,
-    NodeState,
     ProgressState,
     Started,
     Status,
@@ -127,7 +126,10 @@ class Progress:
         if self._states_seen or previous in (None, event.node):
             return
         before = self._real(previous)
-        self._finish(previous if before == now else before, before)
+        if before != now:
+            self._finish(before, before)
+        elif previous != before:
+            self._finish(previous, before)
 
     def _take_states(self, event: ProgressState) -> None:
         self._states_seen = True
