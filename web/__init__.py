@@ -1,1 +1,50 @@
-"""..."""
+"""HTTP in and out, nothing else: the job API as a Flask application."""
+
+from __future__ import annotations
+
+from flask import Flask, Response
+from flask.json.provider import DefaultJSONProvider
+
+import tasks.jobs
+from comfy_runner.bucket import Bucket, LocalBucket, open_bucket
+from settings import Settings
+from web import auth, errors, files, health
+from web.v1.jobs import JobRoutes, Jobs
+
+__all__ = ["create_app"]
+
+
+def create_app(
+    settings: Settings, *, jobs: Jobs = tasks.jobs, bucket: Bucket | None = None
+) -> Flask:
+    """Return the application; the caller has configured `tasks` unless it passes its own `jobs`.
+
+    Raises:
+        SettingsError: API_KEY is not set, and no key can be kept in the data directory.
+    """
+    bucket = bucket or open_bucket(settings)
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_request_megabytes * 2**20
+    app.url_map.merge_slashes = False
+    app.json = _InOrder(app)
+    errors.register(app)
+    auth.require_key(app, auth.api_key(settings), public=("health.health", "files.download"))
+    app.after_request(_guard)
+    app.register_blueprint(health.blueprint)
+    if isinstance(bucket, LocalBucket):
+        app.register_blueprint(files.blueprint(bucket))
+    app.register_blueprint(JobRoutes(settings, jobs, bucket).blueprint())
+    return app
+
+
+class _InOrder(DefaultJSONProvider):
+    """Keeps the order that the documentation shows."""
+
+    sort_keys = False
+
+
+def _guard(response: Response) -> Response:
+    """Let nobody keep or reinterpret an answer unless its route says so."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response

@@ -1,0 +1,50 @@
+"""An API over jobs in memory, and a client that has its key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from comfy_runner.bucket import Bucket, open_bucket
+from settings import Settings
+from tests.web.memory_jobs import MemoryJobs
+from web import create_app
+
+KEY = "a-key-for-tests"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(api_key=KEY, data_dir=tmp_path / "data", max_request_megabytes=1)
+
+
+@pytest.fixture
+def jobs() -> MemoryJobs:
+    return MemoryJobs()
+
+
+@pytest.fixture
+def bucket(settings: Settings) -> Bucket:
+    return open_bucket(settings)
+
+
+@pytest.fixture
+def app(settings: Settings, jobs: MemoryJobs, bucket: Bucket) -> Flask:
+    return create_app(settings, jobs=jobs, bucket=bucket)
+
+
+@pytest.fixture
+def stranger(app: Flask) -> FlaskClient:
+    """A client without a key."""
+    return app.test_client()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client that sends the right key."""
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {KEY}"
+    return client

@@ -1,0 +1,58 @@
+"""Files of the local bucket, for whoever holds a link that is signed and has not expired."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Blueprint, Response, request, send_file
+
+from comfy_runner.bucket import BadSignature, Expired, LocalBucket, NoSuchFile
+from web.errors import ProblemError
+
+_HEADERS = {
+    # A file may be anything a node wrote, HTML too: no browser may run it in our name.
+    "Content-Security-Policy": (
+        "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"
+    ),
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+
+
+def blueprint(bucket: LocalBucket) -> Blueprint:
+    """Return the routes that serve `bucket`."""
+    routes = Blueprint("files", __name__)
+
+    @routes.get("/files/<path:key>")
+    def download(key: str) -> Response:
+        """Send the file with ETag and ranges; the link's own lifetime bounds every cache."""
+        expires = request.args.get("expires", "")
+        try:
+            stored = bucket.verify(key, expires, request.args.get("signature", ""))
+            response = send_file(
+                stored.path,
+                mimetype=stored.content_type,
+                download_name=stored.filename,
+                etag=stored.etag,
+                conditional=True,
+            )
+        except (NoSuchFile, FileNotFoundError) as error:
+            raise _gone() from error
+        except Expired as error:
+            raise _forbidden("link_expired", "The link has expired") from error
+        except BadSignature as error:
+            raise _forbidden("bad_signature", "The link is not one that we signed") from error
+        seconds = max(0, int(expires) - int(time.time()))
+        response.headers["Cache-Control"] = f"private, max-age={seconds}"
+        response.headers.update(_HEADERS)
+        return response
+
+    return routes
+
+
+def _gone() -> ProblemError:
+    return ProblemError(404, "file_not_found", "The link is right, but its file is gone.")
+
+
+def _forbidden(code: str, reason: str) -> ProblemError:
+    detail = f"{reason}; GET /v1/jobs/<job_id> gives a new one."
+    return ProblemError(403, code, detail)

@@ -1,0 +1,121 @@
+"""The routes of /v1/jobs: submit, look at, list and cancel jobs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flask import Blueprint, request
+
+from comfy_runner.bucket import Bucket
+from comfy_runner.graph import Graph
+from settings import Settings
+from tasks.jobs import InvalidCursor, Job, JobLimitReached, JobNotFound, Page, Status
+from web import json_body
+from web.errors import ParameterError, ProblemError, invalid_parameters
+from web.v1 import schemas, submission
+
+
+class Jobs(Protocol):
+    """What the routes need of `tasks.jobs`, the module that serves them outside of tests."""
+
+    def submit(self, graph: Graph, *, user_id: str | None, settings: Settings) -> Job:
+        """Record the job and send it to a worker; raise JobLimitReached."""
+
+    def get(self, job_id: str) -> Job:
+        """Return the job as it is now; raise JobNotFound."""
+
+    def cancel(self, job_id: str) -> Job:
+        """Stop the job unless it has ended, and return it; raise JobNotFound."""
+
+    def list_jobs(
+        self,
+        *,
+        statuses: Collection[Status] = (),
+        user_id: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page:
+        """Return jobs, newest first; raise InvalidCursor."""
+
+
+@dataclass(frozen=True)
+class JobRoutes:
+    """The routes, with what they work on."""
+
+    settings: Settings
+    jobs: Jobs
+    bucket: Bucket
+
+    def blueprint(self) -> Blueprint:
+        """Return the routes under /v1/jobs."""
+        blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
+        blueprint.post("")(self.submit)
+        blueprint.get("")(self.list_jobs)
+        blueprint.get("/<job_id>")(self.get)
+        blueprint.delete("/<job_id>")(self.cancel)
+        return blueprint
+
+    def submit(self) -> tuple[dict[str, Any], int, dict[str, str]]:
+        """Accept a workflow: 202 with the queued job and its address."""
+        asked = submission.accept(json_body.read(request))
+        try:
+            job = self.jobs.submit(asked.workflow, user_id=asked.user_id, settings=self.settings)
+        except JobLimitReached as error:
+            raise _limit_reached(error) from error
+        return self._document(job), 202, {"Location": f"{self._base()}/v1/jobs/{job.job_id}"}
+
+    def get(self, job_id: str) -> dict[str, Any]:
+        """Tell how the job is doing."""
+        return self._document(_found(self.jobs.get, job_id))
+
+    def cancel(self, job_id: str) -> dict[str, Any]:
+        """Cancel the job; one that has ended stays as it ended."""
+        return self._document(_found(self.jobs.cancel, job_id))
+
+    def list_jobs(self) -> dict[str, Any]:
+        """List jobs, newest first, a page at a time."""
+        asked = schemas.read_listing(request.args)
+        try:
+            page = self.jobs.list_jobs(
+                statuses=asked.statuses,
+                user_id=asked.user_id,
+                limit=asked.limit,
+                after=asked.after,
+            )
+        except InvalidCursor as error:
+            wrong = ParameterError("after", "must be the `next` of an earlier page")
+            raise invalid_parameters((wrong,)) from error
+        return {"jobs": [self._document(job) for job in page.jobs], "next": page.next}
+
+    def _document(self, job: Job) -> dict[str, Any]:
+        return schemas.job_document(job, self._link)
+
+    def _link(self, key: str) -> str:
+        url = self.bucket.url(key, ttl_seconds=self.settings.r2_url_ttl_seconds)
+        return f"{self._base()}{url}" if url.startswith("/") else url
+
+    def _base(self) -> str:
+        return self.settings.public_url or request.host_url.rstrip("/")
+
+
+def _found(action: Callable[[str], Job], job_id: str) -> Job:
+    """Return what `action` finds; an id that no job can have is as unknown as any other."""
+    detail = "There is no job with this id; see GET /v1/jobs for those there are."
+    unknown = ProblemError(404, "job_not_found", detail)
+    if not re.fullmatch("[A-Za-z0-9_-]{1,64}", job_id):
+        raise unknown
+    try:
+        return action(job_id)
+    except JobNotFound as error:
+        raise unknown from error
+
+
+def _limit_reached(error: JobLimitReached) -> ProblemError:
+    detail = (
+        f"This user already has {error.limit} active jobs, as many as are allowed at a time; "
+        "wait for one to end, or cancel one."
+    )
+    return ProblemError(429, "job_limit_reached", detail, headers={"Retry-After": "5"})
