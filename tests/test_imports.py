@@ -1,0 +1,297 @@
+"""Who may import whom: every arrow between our packages, and the one home of each third party."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NOT_SEARCHED = {"tests", "build", "dist"}
+
+ALL = ("*",)
+MAY_IMPORT = {
+    "manage": ALL,
+    "modal_app": ALL,
+    "commands": ALL,
+    "settings": (),
+    "web": (
+        "settings",
+        "tasks",
+        "comfy_runner.bucket",
+        "comfy_runner.catalog",
+        "comfy_runner.errors",
+        "comfy_runner.graph",
+    ),
+    "tasks": ("settings", "tasks.framework", "comfy_runner"),
+    "tasks.framework": (),
+    "comfy_runner": ("settings", "tasks.framework.worker"),
+    "workflows": (),
+    "memory_snapshot_helper": (),
+}
+
+HOMES = {
+    "blinker": ("tasks/framework/",),
+    "boto3": ("comfy_runner/bucket.py",),
+    "botocore": ("comfy_runner/bucket.py",),
+    "click": ("manage.py", "commands/"),
+    "flask": ("web/",),
+    "huggingface_hub": ("comfy_runner/models.py",),
+    "marshmallow": ("web/",),
+    "modal": (
+        "modal_app.py",
+        "tasks/framework/backends/modal.py",
+        "tasks/framework/stores/modal_dict.py",
+    ),
+    "puremagic": ("comfy_runner/outputs.py",),
+    "requests": ("web/client.py", "comfy_runner/client.py"),
+    "rich": ("commands/",),
+    "tenacity": ("comfy_runner/", "web/client.py", "tasks/webhook.py"),
+    "torch": ("comfy_runner/tiny_models/",),
+    "waitress": ("commands/http_server.py",),
+    "websocket": ("comfy_runner/client.py",),
+    "werkzeug": ("web/",),
+}
+ENVIRONMENT = {"os.environ", "os.environb", "os.getenv"}
+NOT_IN_A_WEB_PROCESS = ("boto3", "huggingface_hub", "modal", "torch", "websocket")
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """One import: where it stands, in which package, and what it names."""
+
+    place: str
+    file: str
+    package: str
+    target: str
+
+
+def our_files(root: Path) -> Iterator[Path]:
+    for file in sorted(root.rglob("*.py")):
+        parts = file.relative_to(root).parts
+        if parts[0] not in NOT_SEARCHED and not any(part.startswith(".") for part in parts):
+            yield file
+
+
+def module_name(file: Path, root: Path) -> str:
+    return ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+
+
+def package_of(module: str) -> str:
+    framework = "tasks.framework"
+    if module == framework or module.startswith(f"{framework}."):
+        return framework
+    return module.split(".", maxsplit=1)[0]
+
+
+def arrows_of(root: Path) -> list[Arrow]:
+    """Return every import in the tree, those inside functions and by name too."""
+    modules = {module_name(file, root) for file in our_files(root)}
+    found = []
+    for file in our_files(root):
+        path = file.relative_to(root).as_posix()
+        package = package_of(module_name(file, root))
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), path)):
+            for target in targets_of(node, modules):
+                found.append(Arrow(f"{path}:{getattr(node, 'lineno', 0)}", path, package, target))
+    return found
+
+
+def targets_of(node: ast.AST, modules: set[str]) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        base = "." * node.level + (node.module or "")
+        whole = [f"{base}.{alias.name}" for alias in node.names]
+        return sorted({name if name in modules | ENVIRONMENT else base for name in whole})
+    if isinstance(node, ast.Call):
+        return imported_by_name(node)
+    if isinstance(node, ast.Attribute):
+        return [name for name in [ast.unparse(node)] if name in ENVIRONMENT]
+    return []
+
+
+def imported_by_name(call: ast.Call) -> list[str]:
+    called = ast.unparse(call.func)
+    if called not in {"import_module", "importlib.import_module", "__import__"}:
+        return []
+    name = call.args[0] if call.args else None
+    return [str(name.value) if isinstance(name, ast.Constant) else "<a computed name>"]
+
+
+def complaint(arrow: Arrow, ours: set[str]) -> str | None:
+    """Say what is wrong with an arrow; None if nothing is."""
+    top = arrow.target.split(".", maxsplit=1)[0]
+    if arrow.target in ENVIRONMENT:
+        return None if arrow.file == "settings.py" else "only settings.py reads the environment"
+    if arrow.package not in MAY_IMPORT:
+        return f"{arrow.package} has no row in the table of who may import whom"
+    if top in ours:
+        return complaint_of_ours(arrow)
+    if top in sys.stdlib_module_names:
+        return None
+    if top not in HOMES:
+        return f"{top or arrow.target} has no home in the table of third parties"
+    if any(arrow.file == home or arrow.file.startswith(home) for home in HOMES[top]):
+        return None
+    return f"{top} belongs in {', '.join(HOMES[top])}"
+
+
+def complaint_of_ours(arrow: Arrow) -> str | None:
+    allowed = MAY_IMPORT[arrow.package]
+    target = package_of(arrow.target)
+    if allowed is ALL or target == arrow.package:
+        return None
+    if any(arrow.target == name or arrow.target.startswith(f"{name}.") for name in allowed):
+        return None
+    return f"{arrow.package} may import {', '.join(allowed) or 'nothing of ours'}"
+
+
+def wrong_arrows(root: Path) -> list[str]:
+    ours = {package_of(module_name(file, root)).split(".")[0] for file in our_files(root)}
+    complaints = ((arrow, complaint(arrow, ours)) for arrow in arrows_of(root))
+    return [f"{arrow.place}: {arrow.target}: {said}" for arrow, said in complaints if said]
+
+
+def package_graph(root: Path) -> dict[str, set[str]]:
+    packages = {package_of(module_name(file, root)) for file in our_files(root)}
+    graph: dict[str, set[str]] = defaultdict(set)
+    for arrow in arrows_of(root):
+        target = package_of(arrow.target)
+        graph[arrow.package] |= {target} & (packages - {arrow.package})
+    return graph
+
+
+def test_every_import_goes_in_an_allowed_direction() -> None:
+    wrong = wrong_arrows(ROOT)
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_the_package_graph_has_no_circles() -> None:
+    graph = package_graph(ROOT)
+    order = list(graphlib.TopologicalSorter(graph).static_order())
+    print()  # noqa: T201 (for `pytest -s`)
+    for package in reversed(order):
+        targets = ", ".join(sorted(graph[package])) or "(nothing of ours)"
+        print(f"  {package:<16} -> {targets}")  # noqa: T201 (for `pytest -s`)
+    assert {"web", "tasks", "tasks.framework", "comfy_runner", "settings"} <= set(order)
+
+
+def test_settings_come_to_the_runner_as_a_type_only() -> None:
+    wrong = []
+    for file in our_files(ROOT / "comfy_runner"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "settings":
+                wrong += [f"{file.name}: {a.name}" for a in node.names if a.name != "Settings"]
+            if isinstance(node, ast.Import):
+                wrong += [f"{file.name}: {a.name}" for a in node.names if a.name == "settings"]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("web/views.py", "import comfy_runner.runner"),
+        ("web/views.py", "from comfy_runner import runner"),
+        ("web/views.py", "import commands.serve"),
+        ("web/views.py", "def later():\n    import boto3"),
+        ("web/views.py", "import importlib; importlib.import_module('torch')"),
+        ("tasks/jobs.py", "from web import create_app"),
+        ("tasks/jobs.py", "import flask"),
+        ("tasks/framework/task.py", "import tasks.jobs"),
+        ("tasks/framework/task.py", "import settings"),
+        ("tasks/framework/task.py", "from tasks import jobs"),
+        ("comfy_runner/runner.py", "import tasks.jobs"),
+        ("comfy_runner/runner.py", "from tasks.framework import task"),
+        ("comfy_runner/runner.py", "import websocket"),
+        ("comfy_runner/runner.py", "import click"),
+        ("comfy_runner/runner.py", "import os; os.environ['A']"),
+        ("comfy_runner/runner.py", "from os import environ"),
+        ("workflows/__init__.py", "import settings"),
+        ("workflows/__init__.py", "import unheard_of"),
+        ("settings.py", "import web"),
+        ("stray.py", "import web"),
+    ],
+)
+def test_a_wrong_import_is_found_and_placed(tmp_path: Path, file: str, line: str) -> None:
+    for name in ("web/__init__", "tasks/__init__", "tasks/jobs", "tasks/framework/__init__"):
+        write(tmp_path / f"{name}.py", "")
+    for name in ("tasks/framework/task", "comfy_runner/runner", "commands/serve", "settings"):
+        write(tmp_path / f"{name}.py", "")
+    assert wrong_arrows(tmp_path) == []
+    write(tmp_path / file, line)
+    wrong = wrong_arrows(tmp_path)
+    assert len(wrong) == 1
+    assert wrong[0].startswith(f"{file}:{line.count(chr(10)) + 1}: ")
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+@pytest.mark.parametrize("module", ["web", "tasks.jobs", "web.client"])
+def test_a_web_process_loads_nothing_heavy(module: str) -> None:
+    loaded = run_python(
+        f"import {module}, json, sys; print(json.dumps(sorted(sys.modules)))", ROOT
+    )
+    assert [name for name in NOT_IN_A_WEB_PROCESS if name in loaded] == []
+
+
+WATCH = """
+import importlib, json, os, sys, threading
+watching, seen = [True], []
+
+def watch(event, arguments):
+    if not watching[0]:
+        return
+    writes = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+    if event == "open" and isinstance(arguments[2], int) and arguments[2] & writes:
+        seen.append([event, str(arguments[0])])
+    if event.split(".")[0] in {"socket", "subprocess", "urllib", "sqlite3", "shutil"}:
+        # Probing once whether this machine has IPv6 is urllib3's habit.
+        if event not in {"socket.__new__", "socket.bind"}:
+            seen.append([event, ascii(arguments)])
+    if event in {"os.mkdir", "os.remove", "os.rename", "os.link", "os.system", "os.putenv"}:
+        seen.append([event, ascii(arguments)])
+
+sys.addaudithook(watch)
+for name in json.loads(sys.argv[1]):
+    importlib.import_module(name)
+watching[0] = False
+seen += [["thread", each.name] for each in threading.enumerate()[1:]]
+print(json.dumps(seen))
+"""
+
+
+def test_importing_a_module_does_nothing(tmp_path: Path) -> None:
+    torch = HOMES["torch"][0]
+    files = [file for file in our_files(ROOT) if torch not in file.as_posix()]
+    names = [module_name(file, ROOT) for file in files]
+    assert run_python(WATCH, tmp_path, json.dumps(names)) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def run_python(code: str, directory: Path, *arguments: str) -> list[object]:
+    """Run code with an empty environment in a directory, and return the JSON it prints."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}"
+    done = subprocess.run(
+        [sys.executable, "-B", "-W", "error", "-c", code, *arguments],
+        cwd=directory,
+        env={},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result: list[object] = json.loads(done.stdout)
+    return result
