@@ -102,7 +102,7 @@ class ComfyServer:
         self.port = self._choose_port()
         shim = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid())]
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 (our own command line)
+            self._process = subprocess.Popen(
                 shim + self._command(),
                 cwd=self._installation.checkout,
                 stdin=subprocess.DEVNULL,

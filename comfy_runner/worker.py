@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from comfy_runner.bucket import Bucket
 from comfy_runner.errors import ComfyCrashed
@@ -23,6 +23,8 @@ class ComfyWorker(Worker):
     `directory` belongs to this worker alone; outputs go to `bucket`; the rest is as in
     `ComfyServer`.
     """
+
+    pool: ClassVar[str] = "comfy"
 
     def __init__(
         self,

@@ -17,7 +17,9 @@ SHIM = [sys.executable, "-I", "-S", launcher.__file__]
 
 def run(code: str, *, parent: int | None = None, **options: object) -> str:
     command = [*SHIM, str(parent or os.getpid()), sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, **options)  # type: ignore[call-overload]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, check=False, **options
+    )  # type: ignore[call-overload]
     return str(done.stdout).strip()
 
 
@@ -54,7 +56,11 @@ def test_the_program_dies_with_the_process_that_started_it() -> None:
         "time.sleep(0.5); print(child.pid, flush=True); os.kill(os.getpid(), 9)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", parent, *SHIM], capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", parent, *SHIM],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
     child = int(done.stdout)
     for _ in range(100):

@@ -130,9 +130,7 @@ def test_stopping_twice_and_before_the_start_does_nothing(
 def test_the_tail_of_the_log_has_no_colours_and_one_line_for_each_progress_bar(
     serve: Callable[..., ComfyServer],
 ) -> None:
-    server = serve(
-        r"print('first\n\x1b[31mred\x1b[0m\n  0%\r 50%\r100%|#| 4/4\n\n' + 'x' * 5000)"
-    )
+    server = serve(r"print('first\n\x1b[31mred\x1b[0m\n  0%\r 50%\r100%|#| 4/4\n\n' + 'x' * 5000)")
     server.wait_exit(30)
     assert server.log_tail() == ("first", "red", "100%|#| 4/4", "x" * 500)
     assert server.log_tail(lines=2) == ("100%|#| 4/4", "x" * 500)

@@ -1,0 +1,1 @@
+"""Tests of the runner, most of them with a real ComfyUI."""

@@ -1,0 +1,123 @@
+"""A worker's ComfyUI: booted, woken, closed, and started again when it dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from comfy_runner.bucket import LocalBucket
+from comfy_runner.errors import ComfyCrashed, ComfyUnavailable
+from comfy_runner.installation import Installation
+from comfy_runner.progress import Snapshot
+from comfy_runner.worker import ComfyWorker
+
+
+def save(source: str) -> dict[str, Any]:
+    inputs = {"images": [source, 0], "filename_prefix": "x"}
+    return {"class_type": "SaveImage", "inputs": inputs}
+
+
+def exits(once: str) -> dict[str, Any]:
+    return {"1": {"class_type": "ExitNode", "inputs": {"once": once}}, "2": save("1")}
+
+
+def ignore(_snapshot: Snapshot) -> None:
+    """Listen to nothing."""
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> LocalBucket:
+    return LocalBucket(tmp_path / "files", b"k" * 32)
+
+
+@pytest.fixture
+def worker(
+    installation: Installation, test_nodes: tuple[str, ...], bucket: LocalBucket, tmp_path: Path
+) -> Iterator[ComfyWorker]:
+    made = ComfyWorker(installation, tmp_path / "worker", bucket, arguments=test_nodes)
+    made.boot()
+    made.wake()
+    yield made
+    made.close()
+    made.close()
+    assert not made.server.alive
+
+
+@pytest.mark.live
+def test_a_job_runs_again_once_when_comfyui_dies_under_it(
+    worker: ComfyWorker, tmp_path: Path
+) -> None:
+    lines: list[str] = []
+    graph = exits(str(tmp_path / "died"))
+    outputs = worker.run(graph, job_id="j", on_progress=ignore, on_log=lines.append)
+    assert len(outputs) == 1
+    assert sum("crashed" in line for line in lines) == 1
+
+
+@pytest.mark.live
+def test_a_job_that_kills_comfyui_twice_fails_and_the_next_one_runs(worker: ComfyWorker) -> None:
+    lines: list[str] = []
+    with pytest.raises(ComfyCrashed) as caught:
+        worker.run(exits(""), job_id="j", on_progress=ignore, on_log=lines.append)
+    assert "ExitNode ends the process" in caught.value.log
+    assert sum("crashed" in line for line in lines) == 1
+    empty = {"width": 16, "height": 16, "batch_size": 1, "color": 1}
+    graph = {"1": {"class_type": "EmptyImage", "inputs": empty}, "2": save("1")}
+    assert len(worker.run(graph, job_id="k", on_progress=ignore, on_log=lines.append)) == 1
+    assert "ComfyUI is not running; starting it" in lines
+
+
+@pytest.mark.live
+def test_waking_starts_a_comfyui_that_died_and_leaves_a_live_one(worker: ComfyWorker) -> None:
+    first = worker.server.pid
+    assert first is not None
+    worker.wake()
+    assert worker.server.pid == first
+    os.kill(first, signal.SIGKILL)
+    assert worker.server.wait_exit(10)
+    worker.wake()
+    assert worker.server.alive
+
+
+def stand_in(tmp_path: Path, program: str) -> Installation:
+    (tmp_path / "main.py").write_text(program)
+    return Installation(tmp_path, Path(sys.executable), None, tmp_path / "web")
+
+
+def test_a_boot_that_fails_leaves_nothing_running(tmp_path: Path, bucket: LocalBucket) -> None:
+    never_ready = stand_in(tmp_path, "import time; time.sleep(60)")
+    worker = ComfyWorker(never_ready, tmp_path / "worker", bucket, start_timeout=0.5)
+    with pytest.raises(ComfyUnavailable):
+        worker.boot()
+    assert not worker.server.alive
+
+
+def test_a_boot_that_is_broken_off_leaves_nothing_running(
+    tmp_path: Path, bucket: LocalBucket, raise_after: Callable[[float], None]
+) -> None:
+    worker = ComfyWorker(
+        stand_in(tmp_path, "import time; time.sleep(60)"), tmp_path / "worker", bucket
+    )
+    raise_after(0.5)
+    with pytest.raises(KeyboardInterrupt):
+        worker.boot()
+    assert not worker.server.alive
+
+
+@pytest.fixture
+def raise_after() -> Iterator[Callable[[float], None]]:
+    """Interrupt the main thread after some seconds, as Ctrl-C does."""
+
+    def strike(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, strike)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds) and None
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
