@@ -120,7 +120,8 @@ class LocalBucket:
         directory = self._object(key)
         try:
             meta: dict[str, Any] = json.loads((directory / "meta.json").read_text("ascii"))
-        except FileNotFoundError as error:
+        except (FileNotFoundError, json.JSONDecodeError) as error:
+            # A power cut may leave meta.json empty; the content was on the disk before it.
             raise NoSuchFile(f"there is no file {key!r}") from error
         return StoredFile(path=directory / meta["etag"], **meta)
 
