@@ -18,7 +18,6 @@ from web.errors import BodyError, ParameterError, invalid_parameters
 MOST_JOBS = 200
 """How many jobs one page of a listing holds at most."""
 
-_REQUIRED = "is required"
 _USER_ID = validate.And(
     validate.Length(1, 200, error="must have 1 to 200 characters"),
     validate.Regexp(
@@ -27,9 +26,13 @@ _USER_ID = validate.And(
 )
 
 
+def _rule(rule: str) -> dict[str, Any]:
+    """Return marshmallow's messages for a field that must be as `rule` says."""
+    return {"required": "is required", "null": rule, "invalid": rule}
+
+
 def _text(rule: str, **options: Any) -> fields.String:
-    messages: dict[str, Any] = {"invalid": rule, "null": rule, "required": _REQUIRED}
-    return fields.String(error_messages=messages, **options)
+    return fields.String(error_messages=_rule(rule), **options)
 
 
 class InputSchema(Schema):
@@ -60,21 +63,17 @@ class SubmissionSchema(Schema):
     }
     workflow = fields.Dict(
         required=True,
-        error_messages={
-            "required": _REQUIRED,
-            "null": "must be an object: a workflow in ComfyUI's API format",
-            "invalid": "must be an object: a workflow in ComfyUI's API format",
-        },
+        error_messages=_rule("must be an object: a workflow in ComfyUI's API format"),
     )
     inputs = fields.List(
         fields.Nested(InputSchema, error_messages={"null": InputSchema.error_messages["type"]}),
         load_default=list,
-        error_messages={"invalid": "must be a list", "null": "must be a list, may be empty"},
+        error_messages=_rule("must be a list; it may be empty"),
     )
     media = fields.List(
         fields.Raw(allow_none=True),
         load_default=list,
-        error_messages={"invalid": "must be a list", "null": "must be a list, may be empty"},
+        error_messages=_rule("must be a list; it may be empty"),
     )
     user_id = _text(
         "must be a string or null", load_default=None, allow_none=True, validate=_USER_ID
@@ -94,7 +93,7 @@ class _WholeNumber(fields.Integer):
 
 
 _LIMIT = f"must be a whole number from 1 to {MOST_JOBS}, given once"
-_STATUS = f"must be of {', '.join(Status)}"
+_STATUS = f"must be one of {', '.join(Status)}"
 
 
 class ListingSchema(Schema):
