@@ -43,7 +43,7 @@ class Commands:
             CommandFailed: it could not be started, was killed, or its exit code is not 0.
         """
         try:
-            process = subprocess.Popen(  # noqa: S603 - the callers' arguments are not from clients
+            process = subprocess.Popen(
                 list(arguments),
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,

@@ -130,19 +130,31 @@ def _taesd_encoder(prefix: str) -> Model:
 
 
 def _taesd_decoder(prefix: str) -> Model:
+    """Describe a decoder of smooth kernels around a middle grey.
+
+    Random kernels would give dark, grainy noise; these give soft clouds of colour. The gains are
+    tried out by eye.
+    """
     position = count(3)
-    model = convolution(f"{prefix}1", _TAESD_WIDTH, _SD3_LATENT_CHANNELS)
+    model = convolution(f"{prefix}1", _TAESD_WIDTH, _SD3_LATENT_CHANNELS, smooth=True, gain=3.0)
     for _doubling in range(3):
         for _block in range(3):
-            model |= _taesd_block(f"{prefix}{next(position)}")
+            model |= _taesd_block(f"{prefix}{next(position)}", smooth=True)
         next(position)  # the upsampling layer has a place and no tensors
-        model |= convolution(f"{prefix}{next(position)}", _TAESD_WIDTH, _TAESD_WIDTH, bias=False)
-    model |= _taesd_block(f"{prefix}{next(position)}")
-    return model | convolution(f"{prefix}{next(position)}", 3, _TAESD_WIDTH)
+        model |= convolution(
+            f"{prefix}{next(position)}", _TAESD_WIDTH, _TAESD_WIDTH, bias=False, smooth=True
+        )
+    model |= _taesd_block(f"{prefix}{next(position)}", smooth=True)
+    last = f"{prefix}{next(position)}"
+    model |= convolution(last, 3, _TAESD_WIDTH, gain=1.5, smooth=True)
+    model[f"{last}.bias"] = Tensor((3,), constant=0.5)
+    return model
 
 
-def _taesd_block(prefix: str) -> Model:
+def _taesd_block(prefix: str, *, smooth: bool = False) -> Model:
     model: Model = {}
     for index in (0, 2, 4):
-        model |= convolution(f"{prefix}.conv.{index}", _TAESD_WIDTH, _TAESD_WIDTH, gain=0.6)
+        model |= convolution(
+            f"{prefix}.conv.{index}", _TAESD_WIDTH, _TAESD_WIDTH, gain=0.6, smooth=smooth
+        )
     return model

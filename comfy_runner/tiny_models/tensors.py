@@ -12,11 +12,14 @@ Fill = Literal["zeros", "ones"] | float
 
 @dataclass(frozen=True)
 class Tensor:
-    """What one tensor of a model will be; `constant` is for scalars that must hold one value."""
+    """What one tensor of a model will be."""
 
     shape: tuple[int, ...]
     fill: Fill = "zeros"
     constant: float | None = None
+    """The one value to hold instead of `fill`."""
+    smooth: bool = False
+    """Whether the last two dimensions repeat one number: a kernel that blurs as it mixes."""
 
 
 Model = dict[str, Tensor]
@@ -33,11 +36,19 @@ def linear(
 
 
 def convolution(
-    name: str, outputs: int, inputs: int, *, size: int = 3, bias: bool = True, gain: float = 1.0
+    name: str,
+    outputs: int,
+    inputs: int,
+    *,
+    size: int = 3,
+    bias: bool = True,
+    gain: float = 1.0,
+    smooth: bool = False,
 ) -> Model:
     """Describe a square convolution whose output varies `gain` times as much as its input."""
-    fill = gain / math.sqrt(inputs * size * size)
-    weight = {f"{name}.weight": Tensor((outputs, inputs, size, size), fill)}
+    across = size * size if smooth else size
+    fill = gain / (math.sqrt(inputs) * across)
+    weight = {f"{name}.weight": Tensor((outputs, inputs, size, size), fill, smooth=smooth)}
     return weight | _bias(name, outputs, wanted=bias)
 
 
