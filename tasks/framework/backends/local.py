@@ -63,6 +63,14 @@ class LocalBackend:
         """Wake every worker, busy ones included."""
         ring_all(self.bells)
 
+    def lives(self, worker: str) -> bool:
+        """Whether a worker process of that name runs."""
+        return is_heard(self.bells, worker)
+
+    def is_ready(self, worker: str) -> bool:
+        """Whether that process runs and can take a message."""
+        return self.lives(worker) and self._ready(worker).exists()
+
     # -- for worker processes --------------------------------------------------------------
 
     def claim(self, pool: str, worker: str) -> Delivery | None:
@@ -74,6 +82,15 @@ class LocalBackend:
         """
         rows = self._database.execute(sql, (worker, pool))
         return Delivery(rows[0][0], json.loads(rows[0][1])) if rows else None
+
+    def mark_ready(self, worker: str) -> None:
+        """Say that this process can take messages."""
+        self._ready(worker).parent.mkdir(exist_ok=True)
+        self._ready(worker).touch()
+
+    def unmark_ready(self, worker: str) -> None:
+        """Take that back, also in the place of a dead process."""
+        self._ready(worker).unlink(missing_ok=True)
 
     def done(self, delivery: Delivery) -> None:
         """Say that a delivery is over."""
@@ -87,7 +104,11 @@ class LocalBackend:
     def redeliver(self, worker: str) -> None:
         """Put a dead worker's messages back, in their old places."""
         self._database.change("UPDATE calls SET worker = NULL WHERE worker = ?", (worker,))
+        self.unmark_ready(worker)
         ring_all(self.bells)
+
+    def _ready(self, worker: str) -> Path:
+        return self.bells.parent / "ready" / worker
 
     def _drop_dead(self, run_id: str) -> None:
         for run, worker in self.abandoned():

@@ -42,9 +42,10 @@ class WorkerProcess(Seat):
     def run(self, kind: type[Worker] | None) -> None:
         """Start the worker, then carry out messages until told to stop.
 
-        Its bell appears when it is ready. Whatever a delivery raises ends the process: what it
-        had claimed is then found and delivered again.
+        Whatever a delivery raises ends the process: what it had claimed is then found and
+        delivered again.
         """
+        self._bell = Doorbell(self._backend.bells, self.name)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGUSR1, self._on_interrupt)
@@ -52,14 +53,14 @@ class WorkerProcess(Seat):
             with self.armed():
                 if kind:
                     runtime().worker(kind)
-                self._bell = Doorbell(self._backend.bells, self.name)
+            self._backend.mark_ready(self.name)
             self._serve()
         except Interrupted:
             log.info("worker %s was stopped while it started", self.name)
         finally:
             runtime().close()
-            if self._bell:
-                self._bell.close()
+            self._backend.unmark_ready(self.name)
+            self._bell.close()
 
     def _serve(self) -> None:
         while not self.stopping:
@@ -74,7 +75,7 @@ class WorkerProcess(Seat):
 
     def ring(self) -> None:
         """Wake whoever waits in this process."""
-        if self._bell:
+        if self._bell is not None:
             self._bell.ring()
 
     def wait(self, seconds: float) -> bool:
@@ -126,6 +127,8 @@ def recover(backend: LocalBackend, worker: str | None = None) -> int:
     without it, all are looked at.
     """
     protocol = runtime().protocol
+    if worker is not None:
+        backend.unmark_ready(worker)
     abandoned = [item for item in backend.abandoned() if worker in {None, item[1]}]
     for run_id, name in abandoned:
         _, run = protocol.newest(run_id)

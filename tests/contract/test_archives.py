@@ -1,0 +1,118 @@
+"""What every archive promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tasks.framework.archives import Archive
+from tasks.framework.records import Final
+from tasks.framework.states import State
+
+
+def final(run_id: str, **changes: Any) -> Final:
+    values: dict[str, Any] = {
+        "task": "t",
+        "state": State.SUCCEEDED,
+        "owner": "o",
+        "slot": None,
+        "created": 1.0,
+        "ended": 2.0,
+        "digest": "d",
+    }
+    return Final(id=run_id, **{**values, **changes})
+
+
+def ids(records: list[Final]) -> list[str]:
+    return [record.id for record in records]
+
+
+def test_what_was_put_is_got_whole(archive: Archive) -> None:
+    record = final("a", result={"x": [1, "ü"]}, meta={"p": 1}, logs=["l"], args=[1], link={"t": 1})
+    archive.put(record)
+
+    assert archive.get("a") == record
+
+
+def test_an_unknown_id_is_none(archive: Archive) -> None:
+    assert archive.get("a") is None
+
+
+def test_the_first_record_of_an_id_stays(archive: Archive) -> None:
+    archive.put(final("a", result=1))
+    archive.put(final("a", result=2))
+
+    kept = archive.get("a")
+    assert kept is not None
+    assert kept.result == 1
+
+
+def test_a_deleted_record_does_not_come_back(archive: Archive) -> None:
+    archive.put(final("a"))
+    archive.delete("a")
+    archive.put(final("a"))
+
+    assert archive.get("a") is None
+    assert archive.list(task="t") == []
+
+
+def test_an_id_can_be_deleted_before_it_was_ever_put(archive: Archive) -> None:
+    archive.delete("a")
+    archive.put(final("a"))
+
+    assert archive.get("a") is None
+
+
+def test_a_listing_is_newest_first_and_ties_go_by_id(archive: Archive) -> None:
+    for run_id, created in (("a", 1.0), ("d", 2.0), ("c", 2.0), ("b", 3.0)):
+        archive.put(final(run_id, created=created))
+
+    assert ids(archive.list(task="t")) == ["b", "d", "c", "a"]
+
+
+def test_pages_neither_overlap_nor_leave_gaps(archive: Archive) -> None:
+    for n in range(10):
+        archive.put(final(f"r{n}", created=float(n // 3)))
+    whole = archive.list(task="t", limit=100)
+
+    seen: list[Final] = []
+    while page := archive.list(task="t", after=seen[-1].position if seen else None, limit=3):
+        seen += page
+
+    assert seen == whole
+    assert len(seen) == 10
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"owner": "o1"}, ["c", "a"]),
+        ({"states": [State.FAILED]}, ["d", "c"]),
+        ({"states": [State.FAILED, State.REVOKED]}, ["d", "c", "b"]),
+        ({"owner": "o1", "states": [State.FAILED]}, ["c"]),
+        ({"owner": "nobody"}, []),
+        ({"limit": 2}, ["d", "c"]),
+    ],
+)
+def test_a_listing_can_be_narrowed(
+    archive: Archive, wanted: dict[str, Any], expected: list[str]
+) -> None:
+    archive.put(final("a", owner="o1", created=1))
+    archive.put(final("b", owner="o2", created=2, state=State.REVOKED))
+    archive.put(final("c", owner="o1", created=3, state=State.FAILED))
+    archive.put(final("d", owner="o2", created=4, state=State.FAILED))
+    archive.put(final("e", owner="o1", created=5, task="another"))
+
+    assert ids(archive.list(task="t", **wanted)) == expected
+
+
+def test_purge_drops_old_records_of_one_task(archive: Archive) -> None:
+    archive.put(final("old", created=1))
+    archive.put(final("new", created=9))
+    archive.put(final("other", created=1, task="another"))
+
+    assert archive.purge(task="t", before=5) == 1
+    assert archive.get("old") is None
+    assert archive.get("new") is not None
+    assert archive.get("other") is not None

@@ -1,0 +1,118 @@
+"""A protocol to play with: a clock that is moved by hand and a backend that is emptied by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.framework import Protocol, Runtime, Timing, configure
+from tasks.framework.archives import Archive
+from tasks.framework.archives.memory import MemoryArchive
+from tasks.framework.backends import Json
+from tasks.framework.execute import execute
+from tasks.framework.records import Job
+from tasks.framework.stores import Store
+from tasks.framework.stores.memory import MemoryStore
+from tasks.framework.task import pool_of
+from tasks.framework.tick import tick
+
+
+@dataclass
+class HandClock:
+    """A clock that stands still until it is moved."""
+
+    now: float = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class HandBackend:
+    """Keeps messages until a test delivers, loses or cancels them."""
+
+    waiting: dict[str, Json] = field(default_factory=dict)
+    pools: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    sent: int = 0
+
+    def submit(self, message: Json, pool: str) -> str:
+        self.sent += 1
+        self.waiting[str(self.sent)] = message
+        self.pools.append(pool)
+        return str(self.sent)
+
+    def cancel(self, call_id: str) -> None:
+        self.cancelled.append(call_id)
+        self.waiting.pop(call_id, None)
+
+    def alive(self, call_id: str) -> bool:
+        return call_id in self.waiting
+
+    def nudge(self) -> None:
+        pass
+
+    def lose_all(self) -> None:
+        self.waiting.clear()
+
+
+@dataclass
+class Rig:
+    """A protocol with everything around it in reach of the test."""
+
+    store: Store = field(default_factory=MemoryStore)
+    archive: Archive = field(default_factory=MemoryArchive)
+    clock: HandClock = field(default_factory=HandClock)
+    backend: HandBackend = field(default_factory=HandBackend)
+    timing: Timing = field(default_factory=lambda: Timing(stale=5, grace=5, beat=0.05, report=0))
+
+    def __post_init__(self) -> None:
+        self.protocol = self.protocol_on(self.store)
+        self.runtime = Runtime(self.protocol)
+
+    def protocol_on(self, store: Store) -> Protocol:
+        """Return the same protocol over another view of the store."""
+        return Protocol(store, self.archive, self.backend, self.clock, pool_of, self.timing)
+
+    @contextmanager
+    def configured(self) -> Iterator[Rig]:
+        """Make it this process's runtime during the block."""
+        configure(self.runtime)
+        try:
+            yield self
+        finally:
+            self.runtime.close()
+            configure(None)
+
+    def deliver_all(self) -> None:
+        """Carry out every waiting message, and those that follow from them."""
+        for _ in range(100):
+            if not self.backend.waiting:
+                return
+            call, message = next(iter(self.backend.waiting.items()))
+            execute(message)
+            self.backend.waiting.pop(call, None)
+        raise AssertionError("messages beget messages without end")
+
+    def let_time_pass(self, rounds: int = 6) -> None:
+        """Move past every grace a few times, ticking and delivering."""
+        for _ in range(rounds):
+            self.clock.now += 10
+            tick(self.protocol)
+            self.deliver_all()
+
+    def left(self) -> list[str]:
+        """Return the keys that should not be there once all is over."""
+        return [
+            key
+            for key, value in self.store.scan("")
+            if not key.startswith("final:") and not value.get("void")
+        ]
+
+
+def request(run_id: str = "J", **changes: Any) -> Job:
+    """Return a submission as `Task.apply_async` makes it."""
+    values: dict[str, Any] = {"task": "t", "created": 1_000_000.0, "due": 0.0, "digest": "d"}
+    return Job(id=run_id, **{**values, **changes})
