@@ -28,8 +28,7 @@ def install_comfyui(directory: Path | None, version: str | None) -> None:
         found = find(comfyui_dir=known.comfyui_dir, comfyui_python=known.comfyui_python)
         click.echo(f"Using the ComfyUI in {found.checkout} (COMFYUI_DIR); nothing to install.")
         return
-    where = directory or DEFAULT
-    install(where, version=version or known.comfyui_version, report=click.echo)
-    click.echo(f"ComfyUI is ready in {where}.")
+    wanted = version or known.comfyui_version
+    install(directory or DEFAULT, version=wanted, report=click.echo)
     if directory is not None:
         click.echo(f"Set COMFYUI_DIR={directory} to use it.")

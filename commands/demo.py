@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import settings
-from commands.serve import service
+from commands.serve import Parts, Service, service
 from commands.signals import StopSignals
 from commands.submit import Order, read_workflow, run_order
 from settings import Settings
@@ -34,30 +34,31 @@ What to try next:
 )
 def demo(out: Path) -> None:
     """Run a bundled workflow from submission to a picture on disk, and stop again."""
-    known = settings.load()
+    run_demo(settings.load(), out)
+
+
+def run_demo(known: Settings, out: Path, parts: Parts | None = None) -> None:
+    """Start a service, run the workflow through its API into `out`, and stop the service."""
     # Its own records and key: a service of yours in DATA_DIR is left alone.
-    alone = known.replace(
-        host="127.0.0.1", port=0, workers=1, data_dir=known.data_dir / "demo", public_url=None
-    )
+    place = {"host": "127.0.0.1", "port": 0, "public_url": None}
+    alone = known.replace(**place, workers=1, data_dir=known.data_dir / "demo")
     graph = read_workflow(WORKFLOW)
     with StopSignals() as signals:
-        click.echo("Starting the API, a worker and ComfyUI.")
-        with service(alone) as url:
-            click.echo(f"Listening on {url}")
-            with signals.raising():
-                files = _run(alone, url, Order(graph, download=out))
+        click.echo("Starting the API, a worker and its ComfyUI (about ten seconds).")
+        with service(alone, parts) as running, signals.raising():
+            click.echo(f"Submitting {WORKFLOW} to {running.url}.")
+            files = _run(alone, running, Order(graph, download=out))
             click.echo("Stopping everything.")
-    click.echo("\n".join(f"\nYour picture: {file.absolute()}" for file in files))
+    for file in files:
+        click.echo(f"\nYour picture: {file.absolute()}")
     click.echo(NEXT.format(workflow=WORKFLOW, change=_suggest(graph), out=out))
 
 
-def _run(alone: Settings, url: str, order: Order) -> list[Path]:
-    with JobsClient(url, api_key(alone)) as client:
+def _run(alone: Settings, running: Service, order: Order) -> list[Path]:
+    with JobsClient(running.url, api_key(alone)) as client:
         return run_order(client, order)
 
 
 def _suggest(graph: dict[str, dict[str, object]]) -> str:
-    for number, node in graph.items():
-        if node.get("class_type") == "KSampler":
-            return f"{number}.seed=7"
-    return "NODE.FIELD=VALUE"
+    samplers = (number for number, node in graph.items() if node.get("class_type") == "KSampler")
+    return f"{next(samplers, 'NODE')}.seed=7"

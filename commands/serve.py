@@ -20,7 +20,7 @@ from tasks import embedded
 from web import create_app
 
 MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
-POOLS = ("comfy", "cpu")
+READY_POLL_SECONDS = 0.2
 
 Command = Callable[[str, str], list[str]]
 
@@ -35,25 +35,34 @@ class Parts:
     find_comfyui: Callable[..., object] = find
 
 
+@dataclass(frozen=True)
+class Service:
+    """A running service: where it answers, and whether its workers do within so many seconds."""
+
+    url: str
+    ready: Callable[[float], bool]
+
+
 @contextmanager
-def service(chosen: Settings, parts: Parts | None = None) -> Iterator[str]:
-    """Run the API, the scheduler and the workers during the block, which gets the API's URL.
+def service(chosen: Settings, parts: Parts | None = None) -> Iterator[Service]:
+    """Run the API, the scheduler and the workers during the block.
 
     Raises:
         click.ClickException: the port or the data directory cannot be used.
         ComfyNotInstalled: there is no ComfyUI to run.
     """
     parts = parts or Parts()
+    chosen = chosen.replace(data_dir=chosen.data_dir.absolute())
     parts.find_comfyui(comfyui_dir=chosen.comfyui_dir, comfyui_python=chosen.comfyui_python)
     _make_data_directory(chosen.data_dir)
     with listen(chosen.host, chosen.port) as socket:
         parts.configure(chosen)
         application = parts.application(chosen)
         with (
-            parts.cluster(chosen, worker_command(chosen)),
+            parts.cluster(chosen, worker_command(chosen)) as cluster,
             serve_http(application, socket),
         ):
-            yield url_of(chosen.host, socket)
+            yield Service(url_of(chosen.host, socket), cluster.ready)
 
 
 def worker_command(chosen: Settings) -> Command:
@@ -61,7 +70,7 @@ def worker_command(chosen: Settings) -> Command:
 
     def command(pool: str, name: str) -> list[str]:
         data = str(chosen.data_dir.absolute())
-        options = ["--pool", pool, "--name", name, "--data", data]
+        options = ["--supervised", "--pool", pool, "--name", name, "--data", data]
         return [sys.executable, str(MANAGE), "worker", *options]
 
     return command
@@ -84,23 +93,34 @@ def serve(host: str | None, port: int | None, workers: int | None, data: Path | 
 def run_service(chosen: Settings, parts: Parts | None = None) -> None:
     """Run the service until SIGINT or SIGTERM, and stop all of it."""
     with StopSignals() as signals:
-        with service(chosen, parts) as url:
-            _announce(chosen, url)
-            signals.wait()
+        with service(chosen, parts) as running:
+            _announce(chosen, running.url)
+            told = False
+            while not signals.wait(None if told else READY_POLL_SECONDS):
+                if running.ready(0):
+                    click.echo("Ready: the workers take jobs.")
+                    told = True
             click.echo("Stopping.")
         click.echo("Stopped.")
 
 
 @click.command()
-@click.option("--pool", type=click.Choice(POOLS), required=True, help="Which tasks to run.")
+@click.option(
+    "--pool", type=click.Choice(tuple(embedded.WORKERS)), required=True, help="Which tasks to run."
+)
 @click.option("--name", required=True, help="What to call this process in logs and records.")
 @click.option(
     "--data", type=click.Path(path_type=Path), help="Where all is kept.  [default: DATA_DIR]"
 )
-def worker(pool: str, name: str, data: Path | None) -> None:
+@click.option("--supervised", is_flag=True, help="Also stop when the starter of this is gone.")
+def worker(*, pool: str, name: str, data: Path | None, supervised: bool) -> None:
     """Run one worker process until SIGTERM; `serve` starts these itself."""
-    chosen = settings.load()
-    embedded.work(chosen.replace(data_dir=data) if data else chosen, pool, name)
+    known = settings.load()
+    chosen = known.replace(data_dir=data) if data else known
+    try:
+        embedded.work(chosen, pool, name, supervised=supervised)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _announce(chosen: Settings, url: str) -> None:

@@ -33,9 +33,13 @@ class StopSignals:
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
-    def wait(self) -> None:
-        """Wait for a signal, also one that has come before."""
-        self._came.get()
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait up to `timeout` seconds for a signal; True if one comes or has come before."""
+        try:
+            self._came.get(timeout=timeout)
+        except queue.Empty:
+            return False
+        return True
 
     @contextmanager
     def raising(self) -> Iterator[None]:

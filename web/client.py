@@ -134,25 +134,28 @@ class JobsClient:
         try:
             directory.mkdir(parents=True, exist_ok=True)
             with partial_file(directory) as (partial, file):
-                self._fetch(urljoin(self.url + "/", output.url), file)
+                self._fetch(name, urljoin(self.url + "/", output.url), file)
                 _check_size(output, file.tell())
                 file.close()
                 return keep(partial, directory, name)
         except OSError as error:
             raise DownloadFailed(f"Could not write {name!r} to {directory}: {error}") from error
 
-    def _fetch(self, address: str, file: IO[bytes]) -> None:
+    def _fetch(self, name: str, address: str, file: IO[bytes]) -> None:
         # No key here: the URL is signed, and may lead to somebody else's host.
         try:
             with self._session.get(
                 address, stream=True, timeout=self._timeout, auth=_unsigned
             ) as answer:
                 if not answer.ok:
-                    raise DownloadFailed(f"The file's address answered HTTP {answer.status_code}.")
+                    status = answer.status_code
+                    raise DownloadFailed(f"The address of {name!r} answered HTTP {status}.")
                 for chunk in answer.iter_content(CHUNK_BYTES):
                     file.write(chunk)
         except requests.RequestException as error:
-            raise DownloadFailed(f"The download broke off: {_reason(error)}.") from error
+            raise DownloadFailed(
+                f"The download of {name!r} broke off: {_reason(error)}."
+            ) from error
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         # As `auth`, not as a header: an entry in ~/.netrc would replace the header.
