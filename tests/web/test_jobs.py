@@ -65,6 +65,11 @@ def test_a_location_follows_the_public_url(
     assert response.headers["Location"] == "https://example.com/comfy/v1/jobs/job-1"
 
 
+def test_without_a_usable_host_a_location_is_relative(client: FlaskClient) -> None:
+    response = client.post("/v1/jobs", json={"workflow": WORKFLOW}, headers={"Host": "a b<c>"})
+    assert response.headers["Location"] == "/v1/jobs/job-1"
+
+
 def test_everything_wrong_is_told_at_once(client: FlaskClient, jobs: MemoryJobs) -> None:
     response = client.post(
         "/v1/jobs",

@@ -98,7 +98,9 @@ class JobRoutes:
         return f"{self._base()}{url}" if url.startswith("/") else url
 
     def _base(self) -> str:
-        return self.settings.public_url or request.host_url.rstrip("/")
+        """Return the address clients know us by; without a usable Host, links are relative."""
+        asked = request.host_url.rstrip("/") if request.host else ""
+        return self.settings.public_url or asked
 
 
 def _found(action: Callable[[str], Job], job_id: str) -> Job:
