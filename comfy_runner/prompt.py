@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from comfy_runner.client import ComfyClient, EventStream, StreamClosed
-from comfy_runner.errors import ComfyCrashed, ComfyUnavailable, Interrupted
+from comfy_runner.errors import ComfyCrashed, ComfyUnavailable, Interrupted, InvalidWorkflow
 from comfy_runner.events import (
     Cached,
     Event,
@@ -36,6 +36,9 @@ class Prompt:
     ComfyUI addresses events to the client id a prompt was sent with and drops them while nobody
     listens, and it says nothing during a long node. So events are news only: that a prompt
     ended, and how, is read from its history, which is looked at every two seconds besides.
+
+    `executed` is what nodes showed, by node. Until `answered`, ComfyUI may queue the prompt at
+    any moment, even after the call was broken off.
     """
 
     def __init__(
@@ -48,11 +51,12 @@ class Prompt:
         on_progress: Callable[[Snapshot], None],
         on_log: Callable[[str], None],
     ) -> None:
+        self.prompt_id = prompt_id
+        self.answered = False
         self.executed: dict[str, dict[str, Any]] = {}
         self._server = server
         self._client = client
         self._graph = graph
-        self._prompt_id = prompt_id
         self._client_id = uuid4().hex
         self._progress = Progress(graph)
         self._on_progress = on_progress
@@ -71,10 +75,7 @@ class Prompt:
         try:
             stream = self._client.connect(self._client_id)
             try:
-                self._client.submit(
-                    self._graph, client_id=self._client_id, prompt_id=self._prompt_id
-                )
-                self._on_log("ComfyUI accepted the prompt")
+                self._submit()
             except BaseException:
                 stream.close()
                 raise
@@ -82,6 +83,15 @@ class Prompt:
         except ComfyUnavailable as error:
             self._raise_if_dead(error)
             raise
+
+    def _submit(self) -> None:
+        try:
+            self._client.submit(self._graph, client_id=self._client_id, prompt_id=self.prompt_id)
+        except InvalidWorkflow:
+            self.answered = True
+            raise
+        self.answered = True
+        self._on_log("ComfyUI accepted the prompt")
 
     def _follow(self, stream: EventStream) -> dict[str, Any]:
         """Read events until the prompt has ended; the caller's timeout is the only other end."""
@@ -105,16 +115,16 @@ class Prompt:
 
     def _take(self, event: Event) -> bool:
         """Report what an event tells; return whether the prompt's history is written."""
-        if isinstance(event, Status) or event.prompt_id not in {None, self._prompt_id}:
+        if isinstance(event, Status) or event.prompt_id not in {None, self.prompt_id}:
             return False
         self._report(event)
         match event:
-            case Executing(prompt_id=self._prompt_id, node=None):
+            case Executing(prompt_id=self.prompt_id, node=None):
                 return True
             case Executing(node=str(node), display_node=display_node):
                 self._announce(display_node or node)
             case Cached(nodes=nodes) if nodes:
-                self._on_log(f"{len(nodes)} nodes are kept from an earlier prompt")
+                self._on_log(f"{len(nodes)} of {len(self._graph)} nodes are kept from before")
             case Executed(node=node, output=dict(output)):
                 self.executed[node] = output
             case Failed(terminal=False):
@@ -143,16 +153,16 @@ class Prompt:
     def _look(self) -> dict[str, Any] | None:
         """Return the history item; None while ComfyUI still has the prompt, or is too busy."""
         try:
-            item = self._client.history(self._prompt_id)
-            if item is None and self._prompt_id not in self._client.queue():
-                item = self._client.history(self._prompt_id)  # it may have ended in between
+            item = self._client.history(self.prompt_id)
+            if item is None and self.prompt_id not in self._client.queue():
+                item = self._client.history(self.prompt_id)  # it may have ended in between
                 if item is None:
                     raise Interrupted("somebody took the prompt out of ComfyUI's queue")
         except ComfyUnavailable as error:
             self._raise_if_dead(error)
             return None
         if item is not None and (item.get("status") or {}).get("status_str") == "success":
-            self._report(Succeeded(self._prompt_id))
+            self._report(Succeeded(self.prompt_id))
         return item
 
     def _reconnect(self, stream: EventStream, reason: StreamClosed) -> EventStream:

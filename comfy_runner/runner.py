@@ -30,7 +30,8 @@ from comfy_runner.verdict import failure
 
 SETTLE_SECONDS = 10.0
 SETTLE_ANSWER_SECONDS = 2.0
-SETTLE_PAUSE_SECONDS = 0.05
+SETTLE_PAUSE_SECONDS = 0.02
+UNANSWERED_SECONDS = 1.0
 
 
 class Runner:
@@ -46,7 +47,7 @@ class Runner:
         self._server = server
         self._bucket = bucket
         self._settle_seconds = settle_seconds
-        self._unsettled: str | None = None
+        self._unsettled: Prompt | None = None
 
     def run(
         self,
@@ -77,7 +78,6 @@ class Runner:
         isolated = isolate(graph, prompt_id)
         try:
             self._settle(on_log)
-            self._unsettled = prompt_id
             with ComfyClient(self._server.url) as client:
                 prompt = Prompt(
                     self._server,
@@ -87,6 +87,7 @@ class Runner:
                     on_progress=on_progress,
                     on_log=on_log,
                 )
+                self._unsettled = prompt
                 item = prompt.run()
             self._unsettled = None
             error = failure(item)
@@ -105,18 +106,23 @@ class Runner:
     def _settle(self, on_log: Callable[[str], None]) -> None:
         """Take the prompt that was left behind, if any, out of ComfyUI; else end ComfyUI.
 
-        Both calls are repeated because each misses a prompt that moves from waiting to running.
+        All calls are repeated because each misses a prompt that moves from waiting to running,
+        and all miss one whose submission was broken off and is still being looked at.
         """
-        prompt_id = self._unsettled
-        if prompt_id is None or not self._server.alive:
+        prompt = self._unsettled
+        if prompt is None or not self._server.alive:
             self._unsettled = None
             return
-        deadline = time.monotonic() + self._settle_seconds
+        start = time.monotonic()
+        sure = start if prompt.answered else start + UNANSWERED_SECONDS
         with ComfyClient(self._server.url, timeout=SETTLE_ANSWER_SECONDS) as client:
-            while self._server.alive and not self._let_go(client, prompt_id):
-                if time.monotonic() >= deadline:
+            while self._server.alive:
+                if self._let_go(client, prompt.prompt_id) and time.monotonic() >= sure:
+                    break
+                if time.monotonic() >= start + self._settle_seconds:
                     self._server.kill()
                     on_log("ComfyUI did not let go of the workflow and was ended")
+                    break
                 time.sleep(SETTLE_PAUSE_SECONDS)
         self._unsettled = None
 

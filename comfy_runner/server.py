@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -45,7 +46,8 @@ def free_port() -> int:
 class ComfyServer:
     """A ComfyUI of our own on a loopback port, with `directory` for all that it writes.
 
-    `arguments` are further command-line flags and win over ours; `start_timeout` counts seconds.
+    `arguments` are further command-line flags and win over ours (port and directories have to
+    stay); `start_timeout` counts seconds. What an earlier start left in `output` is removed.
     `start` has to be called from a thread that outlives ComfyUI: the process dies with it.
     """
 
@@ -184,6 +186,7 @@ class ComfyServer:
                 )
 
     def _prepare_directories(self) -> None:
+        shutil.rmtree(self.output_directory, ignore_errors=True)  # of runs that died
         for name in ("output", "input", "temp", "user"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         self._installation.front_end.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from typing import Self
 
 
 class Proxy:
-    """Passes connections on to `port`; `drop` breaks those that carry a WebSocket."""
+    """Passes connections on to `port`; `drop` and `deafen` spoil those that carry a WebSocket."""
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -18,6 +18,7 @@ class Proxy:
         self._streams: list[tuple[socket.socket, socket.socket]] = []
         self._lock = threading.Lock()
         self._refusing = False
+        self._deaf = threading.Event()
         self.streams_seen = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -37,6 +38,10 @@ class Proxy:
             broken, self._streams = self._streams, []
         for pair in broken:
             _shut(*pair)
+
+    def deafen(self) -> None:
+        """Keep every WebSocket open and swallow all that ComfyUI says on them."""
+        self._deaf.set()
 
     def __enter__(self) -> Self:
         return self
@@ -59,7 +64,9 @@ class Proxy:
     def _pass_on(self, near: socket.socket) -> None:
         with near, socket.create_connection(("127.0.0.1", self._target)) as far:
             first = near.recv(65536)
-            if b"upgrade: websocket" in first.lower():
+            never = threading.Event()
+            is_stream = b"upgrade: websocket" in first.lower()
+            if is_stream:
                 with self._lock:
                     if self._refusing:
                         return
@@ -67,16 +74,19 @@ class Proxy:
                     self._streams.append((near, far))
             with contextlib.suppress(OSError):
                 far.sendall(first)
-                back = threading.Thread(target=_pump, args=(far, near), daemon=True)
+                back = threading.Thread(
+                    target=_pump, args=(far, near, self._deaf if is_stream else never), daemon=True
+                )
                 back.start()
-                _pump(near, far)
+                _pump(near, far, never)
                 back.join()
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _pump(source: socket.socket, sink: socket.socket, swallow: threading.Event) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
-            sink.sendall(data)
+            if not swallow.is_set():
+                sink.sendall(data)
     _shut(source, sink)
 
 

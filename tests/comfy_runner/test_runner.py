@@ -241,7 +241,19 @@ def test_a_cancel_during_the_cleaning_up_is_made_good_by_the_next_run(
 
     with cancelled_after(60), pytest.raises(CancelledByTest):
         run_with(runner, steps(1000, 0.05), Listener(cancel_twice))
-    assert len(run_with(runner, steps(1, 0))) == 1
+    with cancelled_after(30):  # it would wait longer than that for the one before it
+        assert len(run_with(runner, steps(1, 0))) == 1
+    assert working_on(server) == frozenset()
+
+
+def test_a_cancel_before_comfyui_answered_leaves_nothing_to_run_later(
+    server: ComfyServer, bucket: LocalBucket
+) -> None:
+    graph = steps(1000, 0.05)
+    graph["1"]["class_type"] = "SlowToCheckNode"
+    with pytest.raises(CancelledByTest), cancelled_after(0.2):
+        run(server, bucket, graph)
+    time.sleep(0.5)  # the check of its inputs would be over by now
     assert working_on(server) == frozenset()
 
 
@@ -310,6 +322,16 @@ def test_an_end_that_no_event_told_of_is_found_in_the_history(
             threading.Thread(target=allow).start()
 
         listener = Listener(drop_until_the_end)
+        outputs = run(ProxiedServer(server, proxy), bucket, steps(8, 0.05), listener)
+    assert len(outputs) == 1
+    assert listener.snapshots[-1].progress == 100
+
+
+def test_an_end_is_found_even_if_the_event_stream_falls_silent(
+    server: ComfyServer, bucket: LocalBucket
+) -> None:
+    with Proxy(server.port) as proxy, cancelled_after(30):
+        listener = Listener(proxy.deafen)
         outputs = run(ProxiedServer(server, proxy), bucket, steps(8, 0.05), listener)
     assert len(outputs) == 1
     assert listener.snapshots[-1].progress == 100

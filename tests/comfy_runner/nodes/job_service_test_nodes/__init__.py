@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -71,6 +72,15 @@ class StepNode(_TestNode):
         return (_image(),)
 
 
+class SlowToCheckNode(StepNode):
+    """A `StepNode` whose inputs take half a second to check."""
+
+    @classmethod
+    async def VALIDATE_INPUTS(cls, steps: int) -> bool:
+        await asyncio.sleep(0.5)
+        return True
+
+
 class ExitNode(_TestNode):
     """Ends the process, as a crash of a native library does; only once if `once` names a file."""
 
@@ -117,5 +127,5 @@ class NothingNode(_TestNode):
 
 NODE_CLASS_MAPPINGS = {
     node.__name__: node
-    for node in (FailNode, SleepNode, StepNode, ExitNode, TextNode, NothingNode)
+    for node in (FailNode, SleepNode, StepNode, SlowToCheckNode, ExitNode, TextNode, NothingNode)
 }
