@@ -16,6 +16,7 @@ from comfy_runner.outputs import Output
 from settings import Settings
 from tasks.framework import AsyncResult, LimitReached, State, runtime
 from tasks.framework.archives import Position
+from tasks.framework.message import check_id
 from tasks.framework.reading import Reading, listing, read
 from tasks.workflow import run_workflow
 
@@ -225,6 +226,6 @@ def _position(cursor: str) -> Position:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         created, run_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        return float(created), str(run_id)
+        return float(created), check_id(run_id)
     except (ValueError, TypeError, binascii.Error):
         raise InvalidCursor from None

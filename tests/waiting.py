@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], seconds: float = 30.0) -> T:
+def eventually(look: Callable[[], T | Literal[False] | None], seconds: float = 30.0) -> T:
     """Return the first truthy thing that ``look`` finds; fail when there is none for so long."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

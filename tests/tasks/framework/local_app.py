@@ -81,8 +81,7 @@ def open_backend(data: Path) -> LocalBackend:
     protocol = Protocol(
         SqliteStore(path), SqliteArchive(path), backend, time.time, pool_of, TIMING
     )
-    factories = {Holder: lambda: Holder(data / "notes")}
-    configure(Runtime(protocol, factories))
+    configure(Runtime(protocol, {Holder: lambda: Holder(data / "notes")}))
     return backend
 
 

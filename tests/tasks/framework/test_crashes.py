@@ -97,6 +97,18 @@ def submission(number: int) -> Job:
     return request(f"J{number}", owner=f"o{number}", link={"task": "hook"})
 
 
+def submits(number: int) -> Callable[[Protocol], object]:
+    return lambda protocol: protocol.submit(submission(number), limit=1)
+
+
+def delivers(message: Json) -> Callable[[Protocol], object]:
+    return lambda protocol: execute(message)
+
+
+def revokes(run_id: str) -> Callable[[Protocol], object]:
+    return lambda protocol: protocol.revoke(run_id)
+
+
 def assert_settled(rig: Rig, run_id: str, *states: State) -> None:
     rig.let_time_pass()
     reading = read(rig.protocol, run_id)
@@ -108,7 +120,7 @@ def assert_settled(rig: Rig, run_id: str, *states: State) -> None:
 
 def test_a_submission_that_died_is_repaired_and_never_blocks_its_owner(world: Rig) -> None:
     deaths = 0
-    while dies_in(world, deaths, lambda p, n=deaths: p.submit(submission(n), limit=1)):
+    while dies_in(world, deaths, submits(deaths)):
         world.let_time_pass()
         assert world.left() == [], f"died before write {deaths}"
         another = request(f"K{deaths}", owner=f"o{deaths}")
@@ -121,7 +133,7 @@ def test_a_submission_that_died_is_repaired_and_never_blocks_its_owner(world: Ri
 
 def test_a_retry_of_a_submission_that_died_is_the_same_run(world: Rig) -> None:
     deaths = 0
-    while dies_in(world, deaths, lambda p, n=deaths: p.submit(submission(n), limit=1)):
+    while dies_in(world, deaths, submits(deaths)):
         run_id = world.protocol.submit(submission(deaths), limit=1)
         assert run_id == f"J{deaths}"
         assert_settled(world, run_id, State.SUCCEEDED)
@@ -135,7 +147,7 @@ def test_a_worker_that_died_at_any_write_leaves_a_run_that_ends_by_itself(world:
         RAN.clear()
         run_id = world.protocol.submit(submission(number), limit=1)
         message = world.backend.waiting.popitem()[1]
-        if not dies_in(world, number, lambda _, sent=message: execute(sent)):
+        if not dies_in(world, number, delivers(message)):
             break
         assert_settled(world, run_id, State.SUCCEEDED)
         assert RAN.count("ran") <= 2
@@ -150,7 +162,7 @@ def test_a_revoker_that_died_at_any_write_leaves_a_run_that_ends_by_itself(world
         if start:
             world.backend.lose_all()
             world.protocol.claim(run_id, worker="w", wait=lambda: None)
-        dies_in(world, number, lambda p, sent=run_id: p.revoke(sent))
+        dies_in(world, number, revokes(run_id))
         assert_settled(world, run_id, State.SUCCEEDED, State.REVOKED)
 
 
