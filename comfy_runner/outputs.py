@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from comfy_runner.errors import StorageFailed
@@ -259,6 +259,8 @@ def _safe_node(node_id: str) -> str:
 
 def _safe_name(filename: str) -> str:
     plain = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode()
-    path = PurePosixPath(_UNSAFE.sub("_", plain))
-    stem, suffix = path.stem.strip("._")[:80], path.suffix[:16]
-    return f"{stem or 'file'}{suffix}"
+    stem, dot, suffix = _UNSAFE.sub("_", plain).rpartition(".")
+    if not dot:
+        stem, suffix = suffix, ""
+    stem = stem.strip(".")[:80] or "file"
+    return f"{stem}.{suffix[:16]}" if suffix else stem

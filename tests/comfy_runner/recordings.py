@@ -41,8 +41,7 @@ def item(name: str) -> Any:
 
 def frames(name: str) -> list[str | bytes]:
     return [
-        json.dumps(entry["text"]) if "text" in entry else b"\0\0\0\1"
-        for entry in load(name)["ws"]
+        json.dumps(entry["text"]) if "text" in entry else b"\0\0\0\1" for entry in load(name)["ws"]
     ]
 
 

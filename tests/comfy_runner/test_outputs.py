@@ -1,0 +1,315 @@
+"""Outputs as real runs left them, and as custom nodes might."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from comfy_runner.bucket import LocalBucket
+from comfy_runner.errors import StorageFailed
+from comfy_runner.outputs import (
+    KINDS,
+    FileReference,
+    Output,
+    Reference,
+    TextReference,
+    describe,
+    find,
+    key_for,
+    resolve,
+)
+from tests.comfy_runner import recordings
+
+
+def saved(node_id: str, filename: str, subfolder: str = "") -> FileReference:
+    return FileReference(node_id, filename, subfolder, "output")
+
+
+def preview(node_id: str, filename: str) -> FileReference:
+    return FileReference(node_id, filename, "", "temp")
+
+
+RECORDED: tuple[tuple[str, tuple[Reference, ...]], ...] = (
+    (
+        "out_animated_webp_png",
+        (saved("3", "apng_00001_.png"), saved("2", "anim_00001_.webp")),
+    ),
+    (
+        "out_audio",
+        (
+            saved("3", "ComfyUI_00001_.mp3", "audio"),
+            saved("2", "ComfyUI_00002_.flac", "audio"),
+            saved("5", "ComfyUI_00003_.opus", "audio"),
+        ),
+    ),
+    (
+        "out_batch",
+        tuple(saved("3", f"b_0000{number}_.png", "batch/a") for number in (1, 2, 3)),
+    ),
+    ("out_execution_blocked", (preview("4", "ComfyUI_temp_niiam_00002_.png"),)),
+    ("out_gifs", (saved("2", "AnimateDiff_00001_.gif"),)),
+    ("out_latent", (saved("2", "x_00001_.latent", "latents"),)),
+    ("out_loadimage_invert_preview", (saved("3", "inv_768x768_2026-11-23_00001_.png"),)),
+    (
+        "out_parallel_async",
+        (
+            preview("4", "ComfyUI_temp_niiam_00001_.png"),
+            preview("5", "ComfyUI_temp_hmpyi_00001_.png"),
+        ),
+    ),
+    ("out_subgraph_expand", (preview("4", "ComfyUI_temp_dreun_00001_.png"),)),
+    ("out_svg_3d", ()),
+    ("out_text", (TextReference("1", "hello world"), TextReference("2", "hello world"))),
+    ("out_video", (saved("3", "vid_00001_.mp4", "video"),)),
+    ("out_webm", (saved("2", "webm_00001_.webm"),)),
+    ("out_websocket_image", ()),
+    ("ksampler_t2i", (saved("9", "ComfyUI_00029_.png"),)),
+)
+
+
+@pytest.mark.parametrize(("name", "expected"), RECORDED)
+def test_a_recorded_run_has_exactly_these_outputs(
+    name: str, expected: tuple[Reference, ...]
+) -> None:
+    assert find(recordings.item(name)["outputs"]) == expected
+
+
+def test_no_recording_of_outputs_is_left_out() -> None:
+    recorded = {name for name in recordings.names() if name.startswith("out_")}
+    assert recorded <= {name for name, _ in RECORDED}
+
+
+def test_files_are_found_under_any_key() -> None:
+    ui = {key: [{"filename": f"{key}.bin"}] for key in ("images", "3d", "mesh", "files", "x y")}
+    found = find({"1": ui})
+    assert found == tuple(saved("1", f"{key}.bin") for key in ui)
+
+
+def test_a_file_named_twice_is_found_once_whichever_way_it_is_written() -> None:
+    outputs = {
+        "1": {"images": [{"filename": "a.png", "subfolder": "s", "type": "output"}]},
+        "2": {"files": [{"filename": "s/a.png"}, {"filename": "a.png", "subfolder": "./s/"}]},
+    }
+    assert find(outputs) == (saved("1", "a.png", "s"),)
+
+
+def test_files_of_the_input_folder_are_never_outputs() -> None:
+    assert find({"1": {"images": [{"filename": "a.png", "type": "input"}]}}) == ()
+
+
+def test_previews_stand_beside_texts_when_there_is_no_file() -> None:
+    outputs = {
+        "1": {"text": ["a"]},
+        "2": {"images": [{"filename": "p.png", "type": "temp"}]},
+    }
+    assert find(outputs) == (TextReference("1", "a"), preview("2", "p.png"))
+
+
+def test_every_text_of_a_batch_is_kept_although_they_are_alike() -> None:
+    assert find({"1": {"text": ["a", "a"]}}) == (TextReference("1", "a"),) * 2
+
+
+def test_texts_are_lists_of_nothing_but_strings_or_strings_under_text() -> None:
+    ui = {"string": ["a"], "text": ["b", 3, None], "result": ["c.glb", None], "animated": [True]}
+    assert find({"1": ui}) == (TextReference("1", "a"), TextReference("1", "b"))
+
+
+@pytest.mark.parametrize(
+    "ui",
+    [None, [], "x", {"images": None}, {"images": {"filename": "a"}}, {"images": [None, 3, []]}]
+    + [{"images": [{"filename": name}]} for name in (None, 3, "", ["a"])],
+)
+def test_results_of_any_other_shape_are_no_outputs(ui: Any) -> None:
+    assert find({"1": ui}) == ()
+
+
+def test_a_text_becomes_an_output_without_a_file() -> None:
+    assert TextReference("7", "olá").to_output() == Output(
+        node_id="7",
+        kind="text",
+        filename="",
+        key="",
+        size_bytes=4,
+        content_type="text/plain; charset=utf-8",
+        text="olá",
+    )
+
+
+def test_an_output_survives_json() -> None:
+    output = Output("9", "image", "a.png", "outputs/j/9/0000-a.png", 12, "image/png")
+    assert Output.from_json(json.loads(json.dumps(output.to_json()))) == output
+    text = TextReference("7", "olá").to_output()
+    assert Output.from_json(json.loads(json.dumps(text.to_json()))) == text
+
+
+@pytest.fixture
+def directories(tmp_path: Path) -> dict[str, Path]:
+    for path in ("output/s", "temp", "input"):
+        (tmp_path / path).mkdir(parents=True)
+    for path in ("output/s/a.png", "temp/p.png", "input/secret", "outside"):
+        (tmp_path / path).write_bytes(b"x")
+    return {"output": tmp_path / "output", "temp": tmp_path / "temp"}
+
+
+def test_a_file_is_resolved_in_the_directory_of_its_type(directories: dict[str, Path]) -> None:
+    assert resolve(saved("1", "a.png", "s"), directories) == directories["output"] / "s/a.png"
+    assert resolve(preview("1", "p.png"), directories) == directories["temp"] / "p.png"
+
+
+@pytest.mark.parametrize(
+    ("filename", "subfolder", "kind", "reason"),
+    [
+        ("outside", "..", "output", "lies outside"),
+        ("outside", "s/../..", "output", "lies outside"),
+        ("secret", "../input", "output", "lies outside"),
+        ("passwd", "/etc", "output", "lies outside"),
+        ("link", "", "output", "lies outside"),
+        ("a.png", "", "output", "is not there"),
+        ("s", "", "output", "is not there"),
+        ("a\0.png", "", "output", "impossible name"),
+        ("secret", "", "input", "unknown type 'input'"),
+    ],
+)
+def test_a_file_outside_its_directory_or_missing_is_refused(
+    filename: str, subfolder: str, kind: str, reason: str, directories: dict[str, Path]
+) -> None:
+    (directories["output"] / "link").symlink_to(directories["output"].parent / "outside")
+    with pytest.raises(StorageFailed, match=reason) as caught:
+        resolve(FileReference("4", filename, subfolder, kind), directories)
+    assert caught.value.node_id == "4"
+    assert str(directories["output"].parent) not in str(caught.value)
+
+
+def test_a_directory_that_is_itself_a_link_resolves(directories: dict[str, Path]) -> None:
+    link = directories["output"].parent / "linked"
+    link.symlink_to(directories["output"])
+    assert resolve(saved("1", "a.png", "s"), {"output": link}).is_file()
+
+
+def test_a_full_path_from_the_server_is_not_even_looked_at() -> None:
+    ui = {"gifs": [{"filename": "a.gif", "fullpath": "/etc/passwd", "type": "output"}]}
+    assert find({"1": ui}) == (saved("1", "a.gif"),)
+
+
+def picture(kind: str, frames: int = 1) -> bytes:
+    images = [Image.new("RGB", (4, 4), (index, 0, 0)) for index in range(frames)]
+    buffer = io.BytesIO()
+    images[0].save(buffer, kind, save_all=frames > 1, append_images=images[1:])
+    return buffer.getvalue()
+
+
+EBML = b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\xf7\x81\x01B\xf2\x81\x04B\xf3\x81\x08B\x82\x84"
+OGG = b"OggS\0\x02" + b"\0" * 22
+SAFETENSORS = struct.pack("<Q", 2) + b"{}"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "content_type"),
+    [
+        ("a.png", picture("PNG"), "image", "image/png"),
+        ("apng.png", picture("PNG", 3), "image", "image/png"),
+        ("a.jpg", picture("JPEG"), "image", "image/jpeg"),
+        ("a.webp", picture("WEBP"), "image", "image/webp"),
+        ("moving.webp", picture("WEBP", 3), "image", "image/webp"),
+        ("moving.gif", picture("GIF", 3), "image", "image/gif"),
+        ("a.bmp", picture("BMP"), "image", "image/bmp"),
+        ("a.tiff", picture("TIFF"), "image", "image/tiff"),
+        ("a.avif", b"\0\0\0 ftypavif", "image", "image/avif"),
+        ("a.exr", b"\x76\x2f\x31\x01\x02", "image", "image/x-exr"),
+        ("a.svg", b"<svg xmlns='x'/>", "image", "image/svg+xml"),
+        (
+            "a.svg",
+            b'\xef\xbb\xbf\n<?xml version="1.0"?><!-- x --><svg/>',
+            "image",
+            "image/svg+xml",
+        ),
+        ("vid_00001_.mp4", b"\0\0\0 ftypisom", "video", "video/mp4"),
+        ("a.mov", b"\0\0\0\x14ftypqt  ", "video", "video/quicktime"),
+        ("a.webm", EBML + b"webm", "video", "video/webm"),
+        ("a.mkv", EBML + b"matroska", "video", "video/x-matroska"),
+        ("a.avi", b"RIFF1234AVI LIST", "video", "video/x-msvideo"),
+        ("a.ogv", OGG + b"\x80theora", "video", "video/ogg"),
+        ("a.flac", b"fLaC\0", "audio", "audio/flac"),
+        ("a.mp3", b"ID3\x04", "audio", "audio/mpeg"),
+        ("a.mp3", b"\xff\xfb\x90\x64", "audio", "audio/mpeg"),
+        ("a.opus", OGG + b"OpusHead", "audio", "audio/ogg"),
+        ("a.ogg", OGG + b"\x01vorbis", "audio", "audio/ogg"),
+        ("a.wav", b"RIFF1234WAVEfmt ", "audio", "audio/wav"),
+        ("a.m4a", b"\0\0\0 ftypM4A ", "audio", "audio/mp4"),
+        ("a.glb", b"glTF\x02\0\0\0", "model", "model/gltf-binary"),
+        ("a.gltf", b'{"asset": {}}', "model", "model/gltf+json"),
+        ("a.obj", b"v 0 0 0\n", "model", "model/obj"),
+        ("a.STL", b"solid x\nfacet", "model", "model/stl"),
+        ("x_00001_.latent", SAFETENSORS, "latent", "application/octet-stream"),
+        ("a.safetensors", SAFETENSORS, "file", "application/octet-stream"),
+        ("a.json", b"{}", "file", "application/json"),
+        ("a.txt", b"hello", "file", "text/plain"),
+        ("a.html", b"<!DOCTYPE html><html><svg/>", "file", "text/html"),
+        ("a.zip", b"PK\x03\x04", "file", "application/zip"),
+        ("nothing", b"", "file", "application/octet-stream"),
+        ("unknown.zzz", b"\0\1\2", "file", "application/octet-stream"),
+        ("lies.png", b"\0\0\0 ftypisom", "video", "video/mp4"),
+        ("lies.mp4", picture("PNG"), "image", "image/png"),
+    ],
+)
+def test_a_file_is_what_it_holds_and_only_then_what_it_is_called(
+    name: str, content: bytes, kind: str, content_type: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert describe(path) == (kind, content_type)
+    assert kind in KINDS
+
+
+@pytest.mark.parametrize(
+    ("node_id", "index", "filename", "key"),
+    [
+        ("9", 0, "ComfyUI_00029_.png", "outputs/j-1/9/0000-ComfyUI_00029_.png"),
+        ("9", 12345, "a b/ç.tar.gz", "outputs/j-1/9/12345-a_b_c.tar.gz"),
+        ("3.0.4", 1, "写真.png", "outputs/j-1/3.0.4/0001-file.png"),
+        ("9", 0, "..", "outputs/j-1/9/0000-file"),
+        ("9", 0, "", "outputs/j-1/9/0000-file"),
+    ],
+)
+def test_a_key_reads_like_the_output_it_is_for(
+    node_id: str, index: int, filename: str, key: str
+) -> None:
+    assert key_for("j-1", node_id, index, filename) == key
+
+
+def test_node_ids_that_look_alike_in_a_key_are_kept_apart() -> None:
+    ids = ["57:8", "57_8", "57/8", "57 8", ".57_8", "", "é", "ë", "n" * 65, "n" * 66]
+    keys = {key_for("j", node_id, 0, "a.png") for node_id in ids}
+    assert len(keys) == len(ids)
+
+
+@pytest.mark.parametrize("job_id", ["", "..", "a/b", "x" * 129])
+def test_a_job_id_that_is_no_plain_name_makes_no_key(job_id: str) -> None:
+    with pytest.raises(ValueError, match="job id"):
+        key_for(job_id, "9", 0, "a.png")
+
+
+ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=300)
+
+
+@given(
+    st.lists(st.tuples(ANY_TEXT, st.integers(0, 99_999)), unique=True, min_size=1, max_size=5),
+    ANY_TEXT,
+)
+def test_any_names_give_keys_that_a_bucket_takes_and_that_never_clash(
+    places: list[tuple[str, int]], filename: str
+) -> None:
+    bucket = LocalBucket(Path("unused"), b"secret")
+    keys = [key_for("job", node_id, index, filename) for node_id, index in places]
+    assert len(set(keys)) == len(places)
+    for key in keys:
+        assert key.isascii()
+        bucket.url(key, ttl_seconds=1)
