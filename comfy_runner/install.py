@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,15 +54,14 @@ def install(
         scratch = directory / _OWN
         scratch.mkdir(parents=True, exist_ok=True)
         with _only_one(scratch / "lock", report):
-            place = describe(directory)
-            workshop = Workshop(place, scratch, commands or Commands(), report)
+            workshop = Workshop(directory, scratch, commands or Commands(), report)
             _work_through(workshop.steps(version, release), scratch, report)
             _finish(directory, version)
     except OSError as error:
         what = f"{error.strerror or error}: {error.filename or directory}"
         raise ComfyNotInstalled(f"ComfyUI could not be installed: {what}.") from error
     report(f"ComfyUI {version} is ready in {directory}.")
-    return place
+    return describe(directory)
 
 
 def _refuse_a_foreign(directory: Path) -> None:
@@ -106,11 +106,18 @@ def _carry_out(step: Step) -> None:
     try:
         step.run()
     except CommandFailed as failure:
-        last = "\n".join(f"    {line}" for line in failure.lines[-12:])
-        message = f"ComfyUI could not be installed: {step.title}: {failure.reason}."
-        remedy = "Put right what it says and run the same command again: finished steps are kept."
-        told = "\n".join(part for part in (message, last, remedy) if part)
-        raise ComfyNotInstalled(told, log=failure.lines) from failure
+        raise _failure(step, failure.reason, failure.lines) from failure
+    except zipfile.BadZipFile as failure:
+        raise _failure(step, str(failure)) from failure
+    if not step.product.exists():
+        raise _failure(step, f"it ended well, and yet there is no {step.product}")
+
+
+def _failure(step: Step, reason: str, lines: Sequence[str] = ()) -> ComfyNotInstalled:
+    message = f"ComfyUI could not be installed: {step.title}: {reason}."
+    last = [f"    {line}" for line in lines[-12:]]
+    remedy = "Put that right and run the same command again: finished steps are kept."
+    return ComfyNotInstalled("\n".join((message, *last, remedy)), log=lines)
 
 
 def _finish(directory: Path, version: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from comfy_runner.installation import Installation
+from comfy_runner.installation import Installation, describe
 from comfy_runner.packages import BESIDE_TORCH, PACKAGES, TORCH, Release
 from comfy_runner.unpack import unpack
 
@@ -50,7 +50,7 @@ class Step:
 class Workshop:
     """What every step works with: where, with what, and whom it tells."""
 
-    place: Installation
+    directory: Path
     scratch: Path
     commands: Runs
     report: Callable[[str], None]
@@ -59,10 +59,13 @@ class Workshop:
         """List the steps in order; each may need all that come before it."""
         base = f"{sys.base_prefix} {sys.version_info.major}.{sys.version_info.minor}"
         rest = (*BESIDE_TORCH, *PACKAGES)
-        python, checkout, models = self.place.python, self.place.checkout, self._models
+        python, checkout = self.place.python, self.place.checkout
+        checkpoint = self._models / "checkpoints" / "tiny_sd3.ckpt"
         return (
             Step("venv", "a virtual environment", base, python, self._make_venv),
-            Step("torch", f"{TORCH}, the large one", TORCH, python, self._install_torch),
+            Step(
+                "torch", f"{TORCH} (0.2 to 3 GB, by platform)", TORCH, python, self._install_torch
+            ),
             Step("packages", f"{len(rest)} packages", "\n".join(rest), python, self._install_rest),
             Step(
                 "source",
@@ -71,13 +74,18 @@ class Workshop:
                 checkout / "main.py",
                 lambda: self._fetch_source(release),
             ),
-            Step("models", "tiny models", _fingerprint(), models, self._make_models),
+            Step("models", "tiny models", _fingerprint(), checkpoint, self._make_models),
             Step("check", "a trial start", version, checkout / "main.py", self._try_start),
         )
 
     @property
+    def place(self) -> Installation:
+        """Where everything will lie."""
+        return describe(self.directory)
+
+    @property
     def _models(self) -> Path:
-        return self.place.front_end.parent / "models"
+        return self.directory / "models"
 
     def _make_venv(self) -> None:
         venv = self.place.python.parent.parent

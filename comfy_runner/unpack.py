@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 
-class UnsafeArchive(ValueError):
+class UnsafeArchive(zipfile.BadZipFile):
     """An archive holds a path that leads out of the directory it is unpacked in."""
 
 
