@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -28,7 +29,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
-        reason = error.strerror or str(error)
+        # A failed look-up has a negative number and a text of its own.
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror
         message = f"Cannot listen on {host}, port {port}: {reason}. Choose another with --port"
         raise click.ClickException(f"{message} (0: any free one) or --host.") from error
 

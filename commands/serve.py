@@ -95,11 +95,7 @@ def run_service(chosen: Settings, parts: Parts | None = None) -> None:
     with StopSignals() as signals:
         with service(chosen, parts) as running:
             _announce(chosen, running.url)
-            told = False
-            while not signals.wait(None if told else READY_POLL_SECONDS):
-                if running.ready(0):
-                    click.echo("Ready: the workers take jobs.")
-                    told = True
+            _stay(running, signals)
             click.echo("Stopping.")
         click.echo("Stopped.")
 

@@ -46,7 +46,9 @@ def test_a_port_in_use_is_one_clear_line_and_starts_nothing(tmp_path: Path) -> N
     with socket.create_server(("127.0.0.1", 0)) as taken:
         chosen = Settings(data_dir=tmp_path, port=taken.getsockname()[1])
         with (
-            pytest.raises(click.ClickException, match=f"port {chosen.port}: .*--port"),
+            pytest.raises(
+                click.ClickException, match=f"port {chosen.port}: Address already in use. .*--port"
+            ),
             service(chosen, parts(cluster)),
         ):
             pytest.fail("The service must not start.")
