@@ -119,6 +119,15 @@ def worker(*, pool: str, name: str, data: Path | None, supervised: bool) -> None
         raise click.ClickException(str(error)) from error
 
 
+def _stay(running: Service, signals: StopSignals) -> None:
+    """Wait for a signal, and meanwhile say when the workers are ready."""
+    while not running.ready(0):
+        if signals.wait(READY_POLL_SECONDS):
+            return
+    click.echo("Ready: the workers take jobs.")
+    signals.wait()
+
+
 def _announce(chosen: Settings, url: str) -> None:
     key = "in API_KEY" if chosen.api_key else f"in {chosen.data_dir / 'api_key'}"
     plural = "worker" if chosen.workers == 1 else "workers"
