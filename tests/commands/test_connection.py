@@ -7,11 +7,7 @@ from pathlib import Path
 
 from commands.connection import find_key
 from settings import Settings
-from tests.commands.support import (
-    FakeApi,
-    run,
-    serving,
-)
+from tests.commands.support import FakeApi, run, serving
 
 
 def test_a_server_that_is_not_there_is_named_with_the_remedy() -> None:

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.commands.support import (
-    BROKEN,
-    DONE,
-    RUNNING,
-    FakeApi,
-    run,
-    serving,
-)
+from tests.commands.support import BROKEN, DONE, RUNNING, FakeApi, run, serving
 
 
 def test_jobs_are_listed_in_a_table_that_keeps_whole_ids_and_brackets() -> None:

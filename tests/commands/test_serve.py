@@ -20,12 +20,7 @@ from commands.http_server import listen, serve_http, url_of
 from commands.serve import Parts, service, worker_command
 from commands.signals import StopSignals
 from settings import Settings
-from tests.commands.support import (
-    PROJECT,
-    FakeCluster,
-    parts,
-    run,
-)
+from tests.commands.support import PROJECT, FakeCluster, parts, run
 from web.answers import Job
 from web.client import ApiUnreachable, JobsClient
 

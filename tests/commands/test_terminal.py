@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from commands.terminal import describe_position, print_table, printable
-from tests.commands.support import (
-    GRAPH,
-)
+from tests.commands.support import GRAPH
 from web.answers import Job
 
 

@@ -276,3 +276,26 @@ def test_only_this_machine_is_loopback(url: str, local: bool) -> None:
 def test_a_job_with_only_what_a_submission_answers_is_a_job(api: Api, client: JobsClient) -> None:
     api.answers({"job_id": "a1", "status": "queued"}, 202)
     assert client.submit({}) == Job("a1", "queued")
+
+
+def test_a_proxy_of_the_environment_does_not_come_between_us_and_this_machine(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    api.answers(JOB)
+    with JobsClient(api.url, "k") as client:
+        assert client.get("a1").job_id == "a1"
+
+
+def test_a_netrc_entry_does_not_replace_the_key(
+    api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.1 login a password b\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    api.answers(JOB)
+    with JobsClient(api.url.replace("127.0.0.1", "127.1"), "k3y") as client:
+        client.get("a1")
+    assert api.requests[0][2]["Authorization"] == "Bearer k3y"
