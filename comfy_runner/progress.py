@@ -167,8 +167,7 @@ class Progress:
         if node_id is None or real is None:
             return
         self._advance(node_id, real, 1.0)
-        if node_id == real:
-            self._done.add(real)
+        self._done.add(node_id)
 
     def _advance(self, node_id: str, real: str, fraction: float) -> None:
         fractions = self._fractions if node_id == real else self._children.setdefault(real, {})

@@ -137,6 +137,8 @@ def test_every_recorded_frame_that_matters_is_understood(name: str) -> None:
         frame("execution_start"),
         frame("execution_start", prompt_id=None),
         frame("progress", prompt_id="p", node="3", value="1", max=6),
+        frame("progress", prompt_id="p", node="3", value=True, max=6),
+        frame("progress", prompt_id=True, node="3", value=1, max=6),
         frame("progress", prompt_id="p", node="3", value=float("nan"), max=6),
         frame("progress", prompt_id="p", node="3", value=1, max=10**400),
         frame("progress_state", prompt_id="p", nodes=[]),

@@ -219,6 +219,30 @@ def test_a_bar_that_restarts_keeps_the_progress_and_shows_the_new_step() -> None
     assert (third.progress, third.current_step, third.total_steps) == (72, 7, 8)
 
 
+def test_what_a_restarted_bar_had_reached_is_not_lost_to_the_whole() -> None:
+    progress = Progress(CHAIN)
+    *_, last = feed(
+        progress,
+        [
+            states(n2=(3, 4, "running")),
+            states(n2=(1, 8, "running")),
+            states(n1=(1, 1, "finished"), n2=(1, 8, "running")),
+        ],
+    )
+    assert last.progress == 70
+
+
+def test_a_node_that_begins_beside_another_does_not_end_it() -> None:
+    progress = Progress(CHAIN)
+    feed(progress, [states(n1=(1, 4, "running")), Executing("p", "2", "2")])
+    assert progress.snapshot == Snapshot(2, "2", nodes_done=0, nodes_total=3)
+
+
+def test_the_states_alone_tell_which_node_is_current() -> None:
+    (snapshot,) = feed(Progress(CHAIN), [states(n1=(1, 1, "finished"), n2=(0, 1, "running"))])
+    assert (snapshot.current_node, snapshot.nodes_done) == ("2", 1)
+
+
 def test_a_bar_of_one_is_no_bar() -> None:
     (snapshot,) = feed(Progress(CHAIN), [NodeProgress("p", "2", 1, 1)])
     assert (snapshot.current_step, snapshot.total_steps) == (None, None)
