@@ -103,10 +103,13 @@ class Job:
         """Read a job out of its run."""
         meta = reading.meta
         result = reading.result or {}
+        status = STATUS_OF[reading.state]
+        # a prompt that has succeeded still has files to store: 100 is for the job as a whole
+        most = 100 if status is Status.COMPLETED else 99
         return cls(
             job_id=reading.id,
-            status=STATUS_OF[reading.state],
-            progress=meta.get("progress", 0),
+            status=status,
+            progress=min(meta.get("progress", 0), most),
             current_node=meta.get("current_node"),
             current_step=meta.get("current_step"),
             total_steps=meta.get("total_steps"),

@@ -51,7 +51,6 @@ HOMES = {
         "tasks/framework/backends/modal.py",
         "tasks/framework/stores/modal_dict.py",
     ),
-    "puremagic": ("comfy_runner/outputs.py",),
     "requests": ("web/client.py", "comfy_runner/client.py"),
     "rich": ("commands/",),
     "tenacity": ("comfy_runner/", "web/client.py", "tasks/webhook.py"),

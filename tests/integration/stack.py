@@ -1,0 +1,224 @@
+"""A whole service as a person starts it: ``manage.py serve`` in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+
+from tests.waiting import eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+NODES = ROOT / "tests" / "comfy_runner" / "nodes"
+LISTENING = re.compile(r"Listening on (http://\S+)")
+FINAL = {"completed", "failed", "cancelled"}
+
+
+class Stack:
+    """One data directory and, from `start` to `stop`, the service that works on it."""
+
+    def __init__(self, data: Path, **settings: object) -> None:
+        self.data = data
+        data.mkdir(parents=True, exist_ok=True)
+        nodes = data / "test_nodes.yaml"
+        nodes.write_text(json.dumps({"test": {"custom_nodes": str(NODES)}}))
+        self._environment = {
+            **os.environ,
+            "API_KEY": "the-key",
+            "COMFYUI_ARGUMENTS": f"--extra-model-paths-config {nodes}",
+            **{name: str(value) for name, value in settings.items()},
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+        self.log = data / "serve.log"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self, *, port: int = 0) -> None:
+        """Start the service; return when it listens."""
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*self.manage("serve", "--port", str(port), "--data", str(self.data))],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        found = eventually(lambda: self._ended() or LISTENING.search(self.log.read_text()))
+        assert isinstance(found, re.Match), self.log.read_text()
+        self.url = found[1]
+
+    def stop(self) -> int:
+        """Stop the service as Ctrl-C does; return its exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        return self.process.wait(40)
+
+    def kill(self) -> None:
+        """Kill the service's own process, and none of those it started."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def manage(self, *arguments: str) -> list[str]:
+        """Return the command line of a ``manage.py`` command."""
+        return [sys.executable, str(ROOT / "manage.py"), *arguments]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a client command of ``manage.py`` against this service."""
+        return subprocess.run(
+            self.manage(*arguments),
+            cwd=ROOT,
+            env={**self._environment, "COMFYUI_API_URL": self.url, "COMFYUI_API_KEY": "the-key"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    # -- HTTP ------------------------------------------------------------------------------
+
+    def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
+        """Send one request with the key."""
+        headers = {"Authorization": "Bearer the-key"}
+        return requests.request(method, self.url + path, headers=headers, timeout=30, **arguments)
+
+    def submit(self, graph: dict[str, Any], **fields: Any) -> str:
+        """Submit a graph that is accepted; return the job's id."""
+        answer = self.call("POST", "/v1/jobs", json={"workflow": graph, **fields})
+        assert answer.status_code == 202, answer.text
+        job_id: str = answer.json()["job_id"]
+        return job_id
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """Read a job."""
+        answer = self.call("GET", f"/v1/jobs/{job_id}")
+        assert answer.status_code == 200, answer.text
+        job: dict[str, Any] = answer.json()
+        return job
+
+    def ended(self, job_id: str, seconds: float = 120.0) -> dict[str, Any]:
+        """Wait for a job's end."""
+
+        def look() -> dict[str, Any] | None:
+            job = self.job(job_id)
+            return job if job["status"] in FINAL else None
+
+        return eventually(look, seconds)
+
+    def completed(self, job_id: str) -> dict[str, Any]:
+        """Wait for a job's good end."""
+        job = self.ended(job_id)
+        assert job["status"] == "completed", job
+        return job
+
+    def at_step(self, job_id: str, step: int = 1) -> dict[str, Any]:
+        """Wait until a job's current node has done so many steps."""
+
+        def look() -> dict[str, Any] | None:
+            job = self.job(job_id)
+            assert job["status"] in {"queued", "running"}, job
+            return job if (job["current_step"] or 0) >= step else None
+
+        return eventually(look, 90)
+
+    # -- processes -------------------------------------------------------------------------
+
+    def comfy_workers(self) -> list[int]:
+        """Return the ids of the processes that hold a ComfyUI."""
+        assert self.process is not None
+        return [pid for pid in children(self.process.pid) if "comfy" in pool_of(pid)]
+
+    def comfyui(self) -> int:
+        """Return the id of the first worker's ComfyUI, once it runs."""
+
+        def look() -> int | None:
+            found = [child for pid in self.comfy_workers() for child in children(pid)]
+            return next((pid for pid in found if "main.py" in command_of(pid)), None)
+
+        return eventually(look)
+
+    def comfyui_queue(self) -> dict[str, list[Any]]:
+        """Ask the worker's ComfyUI itself what it is doing."""
+        command = command_of(self.comfyui()).split("\0")
+        port = command[command.index("--port") + 1]
+        queue: dict[str, list[Any]] = requests.get(
+            f"http://127.0.0.1:{port}/queue", timeout=10
+        ).json()
+        return queue
+
+    def _ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+
+def children(pid: int) -> list[int]:
+    """Return the child processes of every thread of a process."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [int(child) for child in path.read_text().split()]
+        except OSError:
+            continue  # the thread ended just now
+    return found
+
+
+def command_of(pid: int) -> str:
+    """Return a process's command line, or nothing when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def pool_of(pid: int) -> str:
+    """Return which pool a worker process serves."""
+    words = command_of(pid).split("\0")
+    return words[words.index("--pool") + 1] if "--pool" in words else ""
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+# -- graphs --------------------------------------------------------------------------------
+
+
+def picture_of(source: dict[str, Any]) -> dict[str, Any]:
+    """Return a graph that saves what one node draws."""
+    save = {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "p"}}
+    return {"1": source, "2": save}
+
+
+def colour(number: int, size: int = 32) -> dict[str, Any]:
+    """Return a graph that saves a picture of one colour."""
+    inputs = {"width": size, "height": size, "batch_size": 1, "color": number}
+    return picture_of({"class_type": "EmptyImage", "inputs": inputs})
+
+
+def steps(count: int, seconds: float = 0.1) -> dict[str, Any]:
+    """Return a graph that takes that many steps of so many seconds."""
+    return picture_of({"class_type": "StepNode", "inputs": {"steps": count, "seconds": seconds}})

@@ -1,0 +1,156 @@
+"""What the service does when its parts are killed, starved or restarted."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from tests.integration.stack import Stack, children, colour, is_running, picture_of, steps
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.live
+
+Make = Callable[..., Stack]
+
+
+def test_a_job_whose_worker_is_killed_runs_again_once(stack: Stack) -> None:
+    job_id = stack.submit(steps(40))
+    stack.at_step(job_id, 2)
+    (worker,) = stack.comfy_workers()
+    comfyui = stack.comfyui()
+
+    os.kill(worker, signal.SIGKILL)
+
+    stack.completed(job_id)
+    assert not is_running(comfyui)  # it died with its worker
+    assert stack.comfy_workers() not in ([], [worker])
+
+
+def test_a_job_that_loses_every_worker_fails_and_the_next_one_runs(stack: Stack) -> None:
+    job_id = stack.submit(steps(500))
+    for attempt in (1, 2):
+        eventually(partial(_in_attempt, stack, job_id, attempt), 60)
+        (worker,) = stack.comfy_workers()
+        os.kill(worker, signal.SIGKILL)
+
+    job = stack.ended(job_id)
+    assert (job["status"], job["error"]["code"]) == ("failed", "worker_lost")
+    stack.completed(stack.submit(colour(1)))
+
+
+def test_a_job_whose_comfyui_is_killed_runs_again_in_a_new_one(stack: Stack) -> None:
+    job_id = stack.submit(steps(40))
+    stack.at_step(job_id, 2)
+    (worker,) = stack.comfy_workers()
+
+    os.kill(stack.comfyui(), signal.SIGKILL)
+
+    job = stack.completed(job_id)
+    assert any("crashed" in line for line in job["logs"])
+    assert stack.comfy_workers() == [worker]  # the worker itself lived on
+
+
+def test_a_job_that_kills_comfyui_each_time_fails_with_its_last_words(stack: Stack) -> None:
+    job = stack.ended(stack.submit(picture_of({"class_type": "ExitNode", "inputs": {"once": ""}})))
+
+    assert (job["status"], job["error"]["code"]) == ("failed", "comfyui_crashed")
+    stack.completed(stack.submit(colour(1)))
+
+
+def test_a_job_that_waits_too_long_expires_and_never_starts(make_stack: Make) -> None:
+    stack = make_stack(QUEUED_TIMEOUT_SECONDS=2, TICK_SECONDS=1)
+    stack.start()
+    busy = _running(stack)
+
+    waiting = stack.submit(colour(1))
+
+    job = stack.ended(waiting)
+    assert (job["status"], job["error"]["code"]) == ("failed", "queue_timeout")
+    assert job["started_at"] is None
+    assert stack.job(busy)["status"] == "running"
+
+
+def test_a_job_that_takes_too_long_is_stopped(make_stack: Make) -> None:
+    stack = make_stack(JOB_TIMEOUT_SECONDS=3)
+    stack.start()
+    job = stack.ended(stack.submit(steps(500)))
+
+    assert (job["status"], job["error"]["code"]) == ("failed", "timeout")
+    stack.completed(stack.submit(colour(1)))
+
+
+def test_a_restart_finishes_what_was_running_and_what_was_queued(make_stack: Make) -> None:
+    stack = make_stack()
+    stack.start()
+    running = stack.submit(steps(60))
+    stack.at_step(running)
+    queued = [stack.submit(colour(n)) for n in range(3)]
+
+    assert stack.stop() == 0
+    stack.start()
+
+    for job_id in (running, *queued):
+        stack.completed(job_id)
+
+
+def test_killing_the_service_leaves_no_process_and_loses_no_job(make_stack: Make) -> None:
+    stack = make_stack()
+    stack.start()
+    running = stack.submit(steps(60))
+    stack.at_step(running)
+    queued = stack.submit(colour(1))
+    assert stack.process is not None
+    workers = children(stack.process.pid)
+    comfyui = stack.comfyui()
+
+    stack.kill()
+
+    for pid in (*workers, comfyui):
+        eventually(partial(_is_gone, pid))
+    stack.start()
+    for job_id in (running, queued):
+        stack.completed(job_id)
+
+
+def test_two_workers_share_the_queue_and_one_killed_harms_no_other(make_stack: Make) -> None:
+    stack = make_stack(WORKERS=2)
+    stack.start()
+    eventually(lambda: len(stack.comfy_workers()) == 2)
+    jobs = [stack.submit(steps(80)) for _ in range(2)]
+    for job_id in jobs:
+        stack.at_step(job_id)
+
+    os.kill(stack.comfy_workers()[0], signal.SIGKILL)
+
+    for job_id in jobs:
+        stack.completed(job_id)
+
+
+def _in_attempt(stack: Stack, job_id: str, attempt: int) -> bool:
+    job = stack.job(job_id)
+    begun = sum("accepted" in line for line in job["logs"])
+    return begun == attempt and (job["current_step"] or 0) >= 2
+
+
+def _is_gone(pid: int) -> bool:
+    return not is_running(pid)
+
+
+def _running(stack: Stack) -> str:
+    """Occupy the only worker: its ComfyUI may need longer to start than a job may wait."""
+
+    def look() -> str | None:
+        job_id = stack.submit(steps(500))
+        job = eventually(lambda: _settled(stack, job_id))
+        return job_id if job == "running" else None
+
+    return eventually(look, 90)
+
+
+def _settled(stack: Stack, job_id: str) -> str | None:
+    status: str = stack.job(job_id)["status"]
+    return status if status != "queued" else None
