@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -17,10 +18,10 @@ from web.client import JobsClient
 WORKFLOW = "text_to_image"
 NEXT = """
 What to try next:
-  python manage.py serve                       the API, on http://127.0.0.1:8000; then, elsewhere:
-  python manage.py submit {workflow} --set {change} --download {out}
-  python manage.py jobs list
-  python manage.py --help                      and README.md, for the same with curl"""
+  {python} manage.py serve    (the API on http://127.0.0.1:8000; the rest in another terminal)
+  {python} manage.py submit {workflow} --set {change} --download {out}
+  {python} manage.py jobs list
+README.md has the same with curl."""
 
 
 @click.command()
@@ -51,7 +52,8 @@ def run_demo(known: Settings, out: Path, parts: Parts | None = None) -> None:
             click.echo("Stopping everything.")
     for file in files:
         click.echo(f"\nYour picture: {file.absolute()}")
-    click.echo(NEXT.format(workflow=WORKFLOW, change=_suggest(graph), out=out))
+    names = {"python": _python(), "workflow": WORKFLOW, "change": _suggest(graph), "out": out}
+    click.echo(NEXT.format(**names))
 
 
 def _run(alone: Settings, running: Service, order: Order) -> list[Path]:
@@ -62,3 +64,9 @@ def _run(alone: Settings, running: Service, order: Order) -> list[Path]:
 def _suggest(graph: dict[str, dict[str, object]]) -> str:
     samplers = (number for number, node in graph.items() if node.get("class_type") == "KSampler")
     return f"{next(samplers, 'NODE')}.seed=7"
+
+
+def _python() -> str:
+    """Return what to type for this interpreter: its environment may not be the active one."""
+    program, here = Path(sys.executable), Path.cwd()
+    return str(program.relative_to(here)) if program.is_relative_to(here) else "python"
