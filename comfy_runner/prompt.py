@@ -48,22 +48,22 @@ class Prompt:
         graph: Graph,
         *,
         prompt_id: str,
-        on_progress: Callable[[Snapshot], None],
-        on_log: Callable[[str], None],
     ) -> None:
+        self.graph = graph
         self.prompt_id = prompt_id
         self.answered = False
         self.executed: dict[str, dict[str, Any]] = {}
         self._server = server
         self._client = client
-        self._graph = graph
         self._client_id = uuid4().hex
         self._progress = Progress(graph)
-        self._on_progress = on_progress
-        self._on_log = on_log
+        self._on_progress: Callable[[Snapshot], None] = _ignore
+        self._on_log: Callable[[str], None] = _ignore
         self._announced: set[str] = set()
 
-    def run(self) -> dict[str, Any]:
+    def run(
+        self, *, on_progress: Callable[[Snapshot], None], on_log: Callable[[str], None]
+    ) -> dict[str, Any]:
         """Submit the prompt and return its history item once it has ended, well or not.
 
         Raises:
@@ -72,6 +72,7 @@ class Prompt:
             ComfyUnavailable: the process lives but does not take calls.
             Interrupted: somebody took the prompt out of ComfyUI's queue.
         """
+        self._on_progress, self._on_log = on_progress, on_log
         try:
             stream = self._client.connect(self._client_id)
             try:
@@ -86,7 +87,7 @@ class Prompt:
 
     def _submit(self) -> None:
         try:
-            self._client.submit(self._graph, client_id=self._client_id, prompt_id=self.prompt_id)
+            self._client.submit(self.graph, client_id=self._client_id, prompt_id=self.prompt_id)
         except InvalidWorkflow:
             self.answered = True
             raise
@@ -124,7 +125,7 @@ class Prompt:
             case Executing(node=str(node), display_node=display_node):
                 self._announce(display_node or node)
             case Cached(nodes=nodes) if nodes:
-                self._on_log(f"{len(nodes)} of {len(self._graph)} nodes are kept from before")
+                self._on_log(f"{len(nodes)} of {len(self.graph)} nodes are kept from before")
             case Executed(node=node, output=dict(output)):
                 self.executed[node] = output
             case Failed(terminal=False):
@@ -140,7 +141,7 @@ class Prompt:
         if node in self._announced:
             return
         self._announced.add(node)
-        entry = self._graph.get(node)
+        entry = self.graph.get(node)
         node_type = entry.get("class_type") if isinstance(entry, dict) else None
         self._on_log(f"node {node} ({node_type}) started" if node_type else f"node {node} started")
 
@@ -187,3 +188,7 @@ class Prompt:
         if self._server.wait_exit(within):
             tail = self._server.log_tail()
             raise ComfyCrashed("ComfyUI ended while it ran the workflow", log=tail) from cause
+
+
+def _ignore(_news: object) -> None:
+    """Listen to nothing: what a prompt does until it runs."""

@@ -73,30 +73,15 @@ class Runner:
         """
         check(graph)
         prompt_id = str(uuid4())
-        # The folder is the prompt's, not the job's: a job that runs twice must not meet its own
-        # cached nodes, whose files have been removed.
-        isolated = isolate(graph, prompt_id)
+        isolated = isolate(graph, prompt_id)  # by prompt: a job may run twice, see `_outputs`
         try:
             self._settle(on_log)
             with ComfyClient(self._server.url) as client:
-                prompt = Prompt(
-                    self._server,
-                    client,
-                    isolated,
-                    prompt_id=prompt_id,
-                    on_progress=on_progress,
-                    on_log=on_log,
-                )
+                prompt = Prompt(self._server, client, isolated, prompt_id=prompt_id)
                 self._unsettled = prompt
-                item = prompt.run()
+                item = prompt.run(on_progress=on_progress, on_log=on_log)
             self._unsettled = None
-            error = failure(item)
-            if error is not None:
-                raise error
-            outputs = tuple(self._store(job_id, _references(prompt, item), on_log))
-            if not outputs and _saves_something(graph):
-                raise NoOutputs("the workflow ended well, yet nothing that it saves was found")
-            return outputs
+            return self._outputs(prompt, item, job_id=job_id, on_log=on_log)
         except BaseException:
             self._settle(on_log)
             raise
@@ -135,6 +120,27 @@ class Runner:
             return prompt_id not in client.queue()
         except ComfyUnavailable:  # it may be dying, or too busy to answer: asked again
             return False
+
+    def _outputs(
+        self,
+        prompt: Prompt,
+        item: Mapping[str, Any],
+        *,
+        job_id: str,
+        on_log: Callable[[str], None],
+    ) -> tuple[Output, ...]:
+        """Return the outputs of the prompt that ended with this history item, or raise its error.
+
+        The prompt's folder is removed afterwards. Were it named for the job, a second run of the
+        job would meet its own save nodes in ComfyUI's cache, and their files gone.
+        """
+        error = failure(item)
+        if error is not None:
+            raise error
+        outputs = tuple(self._store(job_id, _references(prompt, item), on_log))
+        if not outputs and _saves_something(prompt.graph):
+            raise NoOutputs("the workflow ended well, yet nothing that it saves was found")
+        return outputs
 
     def _store(
         self, job_id: str, found: Iterable[Reference], on_log: Callable[[str], None]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import settings
+from comfy_runner.bucket import LocalBucket
 from comfy_runner.installation import Installation, find
 from comfy_runner.server import ComfyServer
 
@@ -63,3 +64,8 @@ def server(shared_server: ComfyServer) -> ComfyServer:
         shared_server.start()
         shared_server.wait_ready()
     return shared_server
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> LocalBucket:
+    return LocalBucket(tmp_path / "files", b"k" * 32)

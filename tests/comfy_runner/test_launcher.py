@@ -48,12 +48,13 @@ def test_sigint_works_even_where_the_parent_ignores_it() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent")
 def test_the_program_dies_with_the_process_that_started_it() -> None:
+    child_code = "import time; print('up', flush=True); time.sleep(60)"
     parent = (
-        "import os, subprocess, sys, time\n"
-        "command = sys.argv[1:] + [str(os.getpid()), sys.executable, '-c',"
-        " 'import time; time.sleep(60)']\n"
-        "child = subprocess.Popen(command, start_new_session=True)\n"
-        "time.sleep(0.5); print(child.pid, flush=True); os.kill(os.getpid(), 9)\n"
+        "import os, subprocess, sys\n"
+        f"command = sys.argv[1:] + [str(os.getpid()), sys.executable, '-c', {child_code!r}]\n"
+        "child = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)\n"
+        "assert child.stdout.readline() == b'up\\n'\n"
+        "print(child.pid, flush=True); os.kill(os.getpid(), 9)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", parent, *SHIM],

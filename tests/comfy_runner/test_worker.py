@@ -32,11 +32,6 @@ def ignore(_snapshot: Snapshot) -> None:
 
 
 @pytest.fixture
-def bucket(tmp_path: Path) -> LocalBucket:
-    return LocalBucket(tmp_path / "files", b"k" * 32)
-
-
-@pytest.fixture
 def worker(
     installation: Installation, test_nodes: tuple[str, ...], bucket: LocalBucket, tmp_path: Path
 ) -> Iterator[ComfyWorker]:
