@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from comfy_runner.bucket import Bucket
 from comfy_runner.errors import ComfyCrashed
@@ -12,9 +12,11 @@ from comfy_runner.graph import Graph
 from comfy_runner.installation import Installation
 from comfy_runner.outputs import Output
 from comfy_runner.progress import Snapshot
-from comfy_runner.runner import Runner
-from comfy_runner.server import ComfyServer
 from tasks.framework.worker import Worker
+
+if TYPE_CHECKING:
+    from comfy_runner.runner import Runner
+    from comfy_runner.server import ComfyServer
 
 
 class ComfyWorker(Worker):
@@ -36,14 +38,19 @@ class ComfyWorker(Worker):
         arguments: Sequence[str] = (),
         start_timeout: float = 120.0,
     ) -> None:
-        self.server = ComfyServer(
+        # A web process knows this class, because a task names it, and never makes one: it should
+        # not load what only a worker needs.
+        from comfy_runner.runner import Runner  # noqa: PLC0415
+        from comfy_runner.server import ComfyServer  # noqa: PLC0415
+
+        self.server: ComfyServer = ComfyServer(
             installation,
             directory,
             device=device,
             arguments=arguments,
             start_timeout=start_timeout,
         )
-        self._runner = Runner(self.server, bucket)
+        self._runner: Runner = Runner(self.server, bucket)
 
     def boot(self) -> None:
         """Start ComfyUI and wait until it answers.
