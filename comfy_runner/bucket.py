@@ -85,7 +85,7 @@ class LocalBucket:
     """
 
     def __init__(self, root: Path, secret: bytes, clock: Callable[[], float] = time.time) -> None:
-        self._root = root
+        self._root = root.absolute()
         self._secret = secret
         self._clock = clock
 

@@ -10,11 +10,11 @@ from threading import Thread
 from typing import Any
 
 import click
-from waitress.server import create_server  # type: ignore[import-untyped]
-from waitress.wasyncore import close_all  # type: ignore[import-untyped]
+from waitress.server import create_server
+from waitress.wasyncore import close_all
 
 THREADS = 16
-STOP_SECONDS = 10.0
+STOP_SECONDS = 10
 
 WsgiApplication = Callable[..., Iterable[bytes]]
 
@@ -46,7 +46,8 @@ def url_of(host: str, listening: socket.socket) -> str:
 def serve_http(application: WsgiApplication, listening: socket.socket) -> Iterator[None]:
     """Answer requests during the block; requests being answered at its end are finished."""
     connections: dict[int, Any] = {}
-    server = create_server(
+    # Any: for one socket it is a single server, which the published types do not say
+    server: Any = create_server(
         application,
         map=connections,
         sockets=[listening],

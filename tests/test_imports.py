@@ -53,7 +53,6 @@ HOMES = {
     ),
     "requests": ("web/client.py", "comfy_runner/client.py"),
     "rich": ("commands/",),
-    "tenacity": ("comfy_runner/", "web/client.py", "tasks/webhook.py"),
     "torch": ("comfy_runner/tiny_models/",),
     "waitress": ("commands/http_server.py",),
     "websocket": ("comfy_runner/client.py",),

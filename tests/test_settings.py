@@ -223,7 +223,7 @@ def test_an_env_file_in_another_encoding_is_named(tmp_path: Path) -> None:
 def loaded(directory: Path, **environ: str) -> str:
     """Return the port and host that a process started in `directory` loads."""
     code = "import settings; s = settings.load(); print(s.port, s.host)"
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}  # noqa: TID251
+    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
     command = [sys.executable, "-c", code]
     return subprocess.run(
         command,
