@@ -99,20 +99,23 @@ class Prompt:
         look_at = time.monotonic() + LOOK_SECONDS
         try:
             while True:
-                ended = False
-                try:
-                    event = stream.recv(RECV_SECONDS)
-                    ended = event is not None and self._take(event)
-                except StreamClosed as error:
-                    stream = self._reconnect(stream, error)
-                    look_at = time.monotonic()
-                if ended or time.monotonic() >= look_at:
-                    item = self._look()
-                    if item is not None:
-                        return item
-                    look_at = time.monotonic() + LOOK_SECONDS
+                stream, news = self._hear(stream)
+                if not news and time.monotonic() < look_at:
+                    continue
+                item = self._look()
+                if item is not None:
+                    return item
+                look_at = time.monotonic() + LOOK_SECONDS
         finally:
             stream.close()
+
+    def _hear(self, stream: EventStream) -> tuple[EventStream, bool]:
+        """Read one event; return the stream to go on with, and whether to look at the history."""
+        try:
+            event = stream.recv(RECV_SECONDS)
+        except StreamClosed as error:
+            return self._reconnect(stream, error), True
+        return stream, event is not None and self._take(event)
 
     def _take(self, event: Event) -> bool:
         """Report what an event tells; return whether the prompt's history is written."""

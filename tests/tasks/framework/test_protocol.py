@@ -9,6 +9,8 @@ import pytest
 from tasks.framework import IdTaken, LimitReached, State, signals
 from tasks.framework.reading import listing, read
 from tasks.framework.records import Claim, Ending, Final, Run
+from tasks.framework.stores import Json
+from tasks.framework.stores.memory import MemoryStore
 from tasks.framework.tick import purge, tick
 from tests.tasks.framework.rig import Rig, request
 
@@ -247,6 +249,65 @@ def test_an_unknown_or_finished_run_cannot_be_revoked(rig: Rig) -> None:
     rig.protocol.submit(request())
     rig.protocol.revoke("J")
     assert rig.protocol.revoke("J") is False
+
+
+def test_a_stopped_run_whose_last_worker_died_is_revoked_and_not_lost(rig: Rig) -> None:
+    rig.protocol.submit(request())
+    for _ in range(2):
+        assert claim(rig) is not None
+        rig.clock.now += 10
+    rig.protocol.revoke("J")
+
+    assert claim(rig) is None
+    assert state(rig) is State.REVOKED
+
+
+def test_a_body_whose_run_was_ended_by_others_stops_at_its_next_beat(rig: Rig) -> None:
+    rig.protocol.submit(request())
+    claimed = claim(rig)
+    assert claimed is not None
+    rig.protocol.end("J", Ending(State.FAILED))
+
+    assert rig.protocol.beat("J", claimed.run) is True
+    tick(rig.protocol)
+    assert rig.left() == []  # not even the late beat
+
+
+class Interleaved(MemoryStore):
+    """A store on which something happens just before one key is added."""
+
+    def __init__(self, key: str, happening: Callable[[], None]) -> None:
+        super().__init__()
+        self._key, self._happening = key, happening
+
+    def add(self, key: str, value: Json) -> bool:
+        if key == self._key:
+            self._key = ""
+            self._happening()
+        return super().add(key, value)
+
+
+def test_a_worker_that_comes_while_a_run_expires_does_not_start_it() -> None:
+    claims: list[Claim | None] = []
+    rig = Rig(store=Interleaved("final:J", lambda: claims.append(claim(rig))))
+    rig.protocol.submit(request(deadline=rig.clock.now + 10))
+    rig.clock.now += 9
+    assert rig.protocol.never("J", State.EXPIRED) is True
+
+    assert claims == [None]
+    assert state(rig) is State.EXPIRED
+
+
+def test_a_run_that_is_claimed_while_it_is_revoked_is_stopped_instead() -> None:
+    claims: list[Claim | None] = []
+    rig = Rig(store=Interleaved("run:J:1", lambda: claims.append(claim(rig))))
+    rig.protocol.submit(request())
+    assert rig.protocol.revoke("J") is True
+
+    assert claims[0] is not None
+    assert state(rig) is State.STARTED
+    assert rig.protocol.beat("J", claims[0].run) is True
+    assert state(rig) is State.REVOKED
 
 
 # -- tick ----------------------------------------------------------------------------------
