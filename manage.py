@@ -29,6 +29,8 @@ class Manage(click.Group):
         try:
             return super().invoke(ctx)
         except EXPECTED as error:
+            for line in getattr(error, "log", ()):  # ComfyUI's own last words
+                click.echo(printable(line), err=True)
             raise click.ClickException(printable(str(error))) from error
 
 

@@ -122,7 +122,7 @@ class Settings:
     """Everything that can be configured; the attribute is the variable's name in lower case."""
 
     api_key: str | None = _secret("Key that clients send; made once in DATA_DIR if unset")
-    r2_access_key_id: str | None = _secret("R2 access key; with all four set, outputs go to R2")
+    r2_access_key_id: str | None = _secret("R2 access key; outputs in R2 are not there yet")
     r2_secret_access_key: str | None = _secret("R2 secret key")
     r2_endpoint_url: str | None = _url(
         None, "R2 endpoint: https://<account-id>.r2.cloudflarestorage.com"
@@ -232,7 +232,7 @@ def _half_configured(given: Mapping[str, str]) -> list[str]:
         return []
     present = ", ".join(name for name in _R2 if name in given)
     fate = f"{present} set, {', '.join(missing)} missing"
-    remedy = "set all four to store outputs in R2, or none to store them in DATA_DIR"
+    remedy = "set all four, or none"
     return [f"R2 is half configured: {fate}; {remedy}"]
 
 

@@ -61,6 +61,17 @@ def test_a_job_that_kills_comfyui_each_time_fails_with_its_last_words(stack: Sta
     stack.completed(stack.submit(colour(1)))
 
 
+def test_a_comfyui_that_cannot_start_is_reported_in_its_own_words(make_stack: Make) -> None:
+    stack = make_stack(COMFYUI_ARGUMENTS="--no-such-flag")
+    stack.start()
+
+    eventually(lambda: "unrecognized arguments: --no-such-flag" in stack.log.read_text())
+
+    job_id = stack.submit(colour(1))  # the API answers all the same
+    assert stack.job(job_id)["status"] == "queued"
+    assert stack.call("DELETE", f"/v1/jobs/{job_id}").json()["status"] == "cancelled"
+
+
 def test_a_job_that_waits_too_long_expires_and_never_starts(make_stack: Make) -> None:
     stack = make_stack(QUEUED_TIMEOUT_SECONDS=2, TICK_SECONDS=1)
     stack.start()
