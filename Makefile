@@ -12,7 +12,7 @@ FINGERPRINT := $(shell { cat setup.cfg pyproject.toml; pwd; } | cksum | cut -d' 
 STAMP := $(VENV)/.ready-$(FINGERPRINT)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup comfyui demo test test-all lint types check clean
+.PHONY: help setup comfyui demo test test-all lint types bench check clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -49,6 +49,10 @@ lint: $(STAMP) ## Check style and formatting
 
 types: $(STAMP) ## Check types
 	@$(BIN)/mypy
+
+bench: comfyui ## Measure, side by side with the alternatives
+	@$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@$(BIN)/python -m tests.bench
 
 check: lint types test ## Check everything that a change must pass
 

@@ -1,0 +1,66 @@
+"""How long one job and a page of jobs take to read, as their number grows."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import settings
+from tasks import embedded, jobs
+from tasks.framework import State, configure, runtime
+from tasks.framework.records import Final
+from tasks.workflow import run_workflow
+
+FEW, MANY = 1_000, 100_000
+
+
+def measure(place: Path) -> dict[str, tuple[float, float]]:
+    """Return the median milliseconds with few and with many finished jobs, by what is read."""
+    embedded.configure(settings.Settings(data_dir=place / "reading"))
+    try:
+        _fill(0, FEW)
+        few = _medians(FEW)
+        _fill(FEW, MANY)
+        many = _medians(MANY)
+    finally:
+        configure(None)
+    return {name: (few[name], many[name]) for name in few}
+
+
+def _fill(first: int, last: int) -> None:
+    archive = runtime().protocol.archive
+    for n in range(first, last):
+        archive.put(
+            Final(
+                id=f"job-{n}",
+                task=run_workflow.name,
+                state=State.SUCCEEDED if n % 10 else State.FAILED,
+                owner=f"user-{n % 50}",
+                slot=None,
+                created=float(n),
+                ended=float(n) + 1,
+                digest="",
+            )
+        )
+
+
+def _medians(count: int) -> dict[str, float]:
+    middle = f"job-{count // 2}"
+    return {
+        "one job": _median(lambda: jobs.get(middle)),
+        "a page of 50": _median(lambda: jobs.list_jobs(limit=50)),
+        "a page of one user's failed": _median(
+            lambda: jobs.list_jobs(limit=50, user_id="user-0", statuses=[jobs.Status.FAILED])
+        ),
+    }
+
+
+def _median(read: Callable[[], object]) -> float:
+    times: list[float] = []
+    for _ in range(50):
+        began = time.perf_counter()
+        read()
+        times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times)
