@@ -61,6 +61,8 @@ def hold(holder: Holder, path: str) -> int:
             time.sleep(3600)  # only a signal ends this
     except BaseException:
         holder.note("interrupted")
+        time.sleep(0.5)
+        holder.note("cleaned-up")
         raise
     return current.attempt
 

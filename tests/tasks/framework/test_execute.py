@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tasks.framework import AsyncResult, Interrupted, State, Worker, current, signals
+from tasks.framework import AsyncResult, Interrupted, State, Timing, Worker, current, signals
 from tasks.framework.execute import execute
 from tasks.framework.reading import Reading, read
 from tasks.framework.records import Run
+from tasks.framework.seat import Seat
 from tasks.framework.task import Options, Task, registry
-from tests.tasks.framework.rig import Rig, request
+from tests.tasks.framework.rig import HandBackend, Rig, request
 
 
 @contextmanager
@@ -185,6 +186,58 @@ def test_a_stop_reaches_a_body_at_its_checkpoint(rig: Rig) -> None:
     revoker.join()
 
     assert reading.state is State.REVOKED
+
+
+class Nudging(HandBackend):
+    """A backend that wakes one seat."""
+
+    def __init__(self, seat: Seat) -> None:
+        super().__init__()
+        self._seat = seat
+
+    def nudge(self) -> None:
+        self._seat.ring()
+
+
+def test_a_nudge_has_a_body_hear_of_a_stop_long_before_its_next_beat() -> None:
+    seat = Seat()
+
+    def body() -> None:
+        rig.protocol.revoke("J")
+        for _ in range(500):
+            threading.Event().wait(0.01)
+            current.checkpoint()
+        raise AssertionError("the stop never came")
+
+    timing = Timing(stale=5000, grace=5000, beat=1000, report=1000)
+    with Rig(backend=Nudging(seat), timing=timing).configured() as rig, declared(body):
+        rig.protocol.submit(request())
+        execute({"id": "J"}, seat)
+        reading = read(rig.protocol, "J")
+
+    assert reading is not None
+    assert reading.state is State.REVOKED
+
+
+class CutShort(Seat):
+    """A seat in which an interruption strikes while the heartbeat is being stopped."""
+
+    struck = False
+
+    def ring(self) -> None:
+        if not self.struck:
+            self.struck = True
+            raise Interrupted("the process stops")
+        super().ring()
+
+
+def test_an_interruption_that_strikes_late_leaves_no_heartbeat_behind(rig: Rig) -> None:
+    with declared(lambda: 1):
+        rig.protocol.submit(request())
+        execute({"id": "J"}, CutShort())
+
+    assert "heartbeat" not in {thread.name for thread in threading.enumerate()}
+    assert rig.backend.sent == 2  # handed back
 
 
 def test_a_body_that_takes_longer_than_its_timeout_fails(rig: Rig) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.framework import AsyncResult, RunFailed, RunRevoked, State, configure, runtime
+from tasks.framework.backends.doorbell import Doorbell
 from tasks.framework.backends.local import LocalBackend
 from tasks.framework.backends.process import recover
 from tasks.framework.backends.supervisor import Supervisor
@@ -91,6 +92,18 @@ def test_a_running_body_is_interrupted_by_a_revoke(processes: Processes) -> None
     assert "interrupted" in processes.words()
 
 
+def test_what_cleans_up_behind_an_interruption_is_not_interrupted_itself(
+    processes: Processes,
+) -> None:
+    with processes.supervised(holder=1):
+        result = hold.delay(str(processes.data / "never"))
+        running_pid(result)
+        result.revoke()
+        eventually(lambda: "interrupted" in processes.words())
+    assert processes.words()[-3:] == ["interrupted", "cleaned-up", "close"]
+    assert result.state is State.REVOKED
+
+
 def test_a_waiting_run_that_is_revoked_never_starts(processes: Processes) -> None:
     result = add.delay(1, 2)
     result.revoke()
@@ -144,7 +157,7 @@ def test_a_graceful_stop_hands_the_run_back_to_the_next_process(processes: Proce
         result = hold.delay(str(go))
         running_pid(result)
     assert result.state is State.STARTED
-    assert processes.words()[-2:] == ["interrupted", "close"]
+    assert processes.words()[-3:] == ["interrupted", "cleaned-up", "close"]
 
     go.touch()
     with processes.supervised(holder=1):
@@ -160,6 +173,29 @@ def test_what_killed_processes_had_in_hand_is_found_by_the_next_ones(
 
     with processes.supervised(cpu=1):
         assert result.get(30) == 3
+
+
+def test_a_run_found_in_a_dead_workers_hands_need_not_become_stale_first(
+    backend: LocalBackend,
+) -> None:
+    result = add.delay(1, 2)
+    backend.claim("cpu", "dead")
+    assert runtime().protocol.claim(result.id, worker="dead", wait=lambda: None) is not None
+    recover(backend, "dead")
+
+    def wait() -> None:
+        raise AssertionError("it is known to be dead")
+
+    second = runtime().protocol.claim(result.id, worker="alive", wait=wait)
+    assert second is not None
+    assert second.run.attempt == 2
+
+
+def test_a_submission_wakes_idle_workers(backend: LocalBackend) -> None:
+    bell = Doorbell(backend.bells, "idle")
+    backend.submit({"id": "J", "task": "t"}, "cpu")
+    assert bell.wait(0)
+    bell.close()
 
 
 def test_workers_stop_when_their_supervisor_is_killed(processes: Processes) -> None:

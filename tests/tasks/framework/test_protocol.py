@@ -274,22 +274,74 @@ def test_a_body_whose_run_was_ended_by_others_stops_at_its_next_beat(rig: Rig) -
 
 
 class Interleaved(MemoryStore):
-    """A store on which something happens just before one key is added."""
+    """A store on which something happens, once, just before one key is added or read."""
 
-    def __init__(self, key: str, happening: Callable[[], None]) -> None:
+    def __init__(self, operation: str, happening: Callable[[], object]) -> None:
         super().__init__()
-        self._key, self._happening = key, happening
+        self._operation, self._happening = operation, happening
+
+    def _before(self, operation: str) -> None:
+        if operation == self._operation:
+            self._operation = ""
+            self._happening()
 
     def add(self, key: str, value: Json) -> bool:
-        if key == self._key:
-            self._key = ""
-            self._happening()
+        self._before(f"add {key}")
         return super().add(key, value)
+
+    def get(self, key: str) -> Json | None:
+        self._before(f"get {key}")
+        return super().get(key)
+
+
+def test_who_ends_a_run_second_neither_overwrites_nor_signals() -> None:
+    heard: list[State] = []
+
+    def hear(final: Final) -> None:
+        heard.append(final.state)
+
+    def first() -> None:
+        rig.protocol.end("J", Ending(State.SUCCEEDED, result=1))
+
+    rig = Rig(store=Interleaved("add final:J", first))
+    rig.protocol.submit(request())
+    with signals.succeeded.connected_to(hear), signals.failed.connected_to(hear):
+        rig.protocol.end("J", Ending(State.FAILED))
+
+    assert heard == [State.SUCCEEDED]
+    assert state(rig) is State.SUCCEEDED
+    assert rig.left() == []
+
+
+def test_a_late_finisher_leaves_a_place_to_the_run_that_took_it_since(rig: Rig) -> None:
+    rig.protocol.submit(request(owner="o"), limit=1)
+    rig.protocol.revoke("J")
+    final = rig.protocol.final("J")
+    assert final is not None
+    rig.protocol.submit(request("K", owner="o"), limit=1)
+
+    rig.protocol.finish(final)
+
+    with pytest.raises(LimitReached):
+        rig.protocol.submit(request("L", owner="o"), limit=1)
+
+
+def test_a_poller_that_reads_while_a_run_is_cleared_away_does_not_go_back() -> None:
+    def finish_half() -> None:
+        final = Final.of(request(), Ending(State.SUCCEEDED), 2.0)
+        rig.store.add("final:J", final.to_json())
+        rig.store.delete("run:J:1")  # the job goes later
+
+    rig = Rig(store=Interleaved("get run:J:1", finish_half))
+    rig.store.add("job:J", request().to_json())
+    rig.store.add("run:J:1", Run(beat=1.0).to_json())
+
+    assert state(rig) is State.SUCCEEDED
 
 
 def test_a_worker_that_comes_while_a_run_expires_does_not_start_it() -> None:
     claims: list[Claim | None] = []
-    rig = Rig(store=Interleaved("final:J", lambda: claims.append(claim(rig))))
+    rig = Rig(store=Interleaved("add final:J", lambda: claims.append(claim(rig))))
     rig.protocol.submit(request(deadline=rig.clock.now + 10))
     rig.clock.now += 9
     assert rig.protocol.never("J", State.EXPIRED) is True
@@ -300,7 +352,7 @@ def test_a_worker_that_comes_while_a_run_expires_does_not_start_it() -> None:
 
 def test_a_run_that_is_claimed_while_it_is_revoked_is_stopped_instead() -> None:
     claims: list[Claim | None] = []
-    rig = Rig(store=Interleaved("run:J:1", lambda: claims.append(claim(rig))))
+    rig = Rig(store=Interleaved("add run:J:1", lambda: claims.append(claim(rig))))
     rig.protocol.submit(request())
     assert rig.protocol.revoke("J") is True
 
