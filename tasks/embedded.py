@@ -6,8 +6,8 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from comfy_runner.bucket import open_bucket
@@ -65,24 +65,21 @@ class Cluster:
         pools = {ComfyWorker.pool: settings.workers, CPU: 1}
         self._supervisor = Supervisor(pools, command, self._bury)
         self._scheduler = Scheduler(_periodic(settings), time.time)
+        self._running = ExitStack()
 
     def __enter__(self) -> Self:
         recover(self._backend)  # what an earlier cluster had in hand when it was killed
         for directory in _worker_directories(self._settings):
             if not self._backend.lives(directory.name):
                 _forget(self._settings, directory.name)
-        self._supervisor.__enter__()
-        self._scheduler.__enter__()
+        with ExitStack() as stack:
+            stack.enter_context(self._supervisor)
+            stack.enter_context(self._scheduler)
+            self._running = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._scheduler.__exit__(kind, error, trace)
-        self._supervisor.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._running.close()
 
     def ready(self, timeout: float) -> bool:
         """Wait until every process can take a job, at most ``timeout`` seconds."""

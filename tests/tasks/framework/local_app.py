@@ -45,6 +45,21 @@ def add(x: int, y: int) -> int:
     return x + y
 
 
+@task(name="divide")
+def divide(x: int, y: int) -> float:
+    return x / y
+
+
+@task(name="describe")
+def describe(value: object) -> object:
+    return value
+
+
+@task(name="follow")
+def follow(run_id: str, words: str) -> str:
+    return f"{run_id}: {words}"
+
+
 @task(name="pid")
 def pid() -> int:
     return os.getpid()

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.framework import Protocol, Runtime, Timing, configure
+from tasks.framework import Protocol, Runtime, State, Timing, configure
 from tasks.framework.archives import Archive
 from tasks.framework.archives.memory import MemoryArchive
-from tasks.framework.backends import Json
 from tasks.framework.execute import execute
-from tasks.framework.records import Job
-from tasks.framework.stores import Store
+from tasks.framework.reading import read
+from tasks.framework.records import Claim, Job
+from tasks.framework.stores import Json, Store
 from tasks.framework.stores.memory import MemoryStore
 from tasks.framework.task import pool_of
 from tasks.framework.tick import tick
@@ -56,6 +56,27 @@ class HandBackend:
 
     def lose_all(self) -> None:
         self.waiting.clear()
+
+
+class Interleaved(MemoryStore):
+    """A store on which something happens, once, just before one key is added or read."""
+
+    def __init__(self, operation: str, happening: Callable[[], object]) -> None:
+        super().__init__()
+        self._operation, self._happening = operation, happening
+
+    def _before(self, operation: str) -> None:
+        if operation == self._operation:
+            self._operation = ""
+            self._happening()
+
+    def add(self, key: str, value: Json) -> bool:
+        self._before(f"add {key}")
+        return super().add(key, value)
+
+    def get(self, key: str) -> Json | None:
+        self._before(f"get {key}")
+        return super().get(key)
 
 
 @dataclass
@@ -116,3 +137,19 @@ def request(run_id: str = "J", **changes: Any) -> Job:
     """Return a submission as `Task.apply_async` makes it."""
     values: dict[str, Any] = {"task": "t", "created": 1_000_000.0, "due": 0.0, "digest": "d"}
     return Job(id=run_id, **{**values, **changes})
+
+
+def no_wait() -> None:
+    """Fail where a claim should not have to wait for another attempt."""
+    raise AssertionError("nothing to wait for")
+
+
+def claim(rig: Rig, worker: str = "w", wait: Callable[[], None] = no_wait) -> Claim | None:
+    """Claim the next attempt of run J."""
+    return rig.protocol.claim("J", worker=worker, wait=wait)
+
+
+def state(rig: Rig, run_id: str = "J") -> State | None:
+    """Read a run's state, or None when it is unknown."""
+    reading = read(rig.protocol, run_id)
+    return reading.state if reading else None

@@ -3,37 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
-from tasks.framework import AsyncResult, Interrupted, State, Timing, Worker, current, signals
+from tasks.framework import AsyncResult, State, Worker, current, signals
 from tasks.framework.execute import execute
-from tasks.framework.reading import Reading, read
+from tasks.framework.reading import read
 from tasks.framework.records import Run
-from tasks.framework.seat import Seat
-from tasks.framework.task import Options, Task, registry
-from tests.tasks.framework.rig import HandBackend, Rig, request
-
-
-@contextmanager
-def declared(fn: Callable[..., Any], **options: Any) -> Iterator[Task[..., Any]]:
-    """Declare a task named ``t`` during the block."""
-    registry["t"] = Task(fn, Options(name="t", **options))
-    try:
-        yield registry["t"]
-    finally:
-        del registry["t"]
-
-
-def run(rig: Rig, fn: Callable[..., Any], *args: Any, **changes: Any) -> Reading:
-    """Run a body to its end and read what is known of it."""
-    with declared(fn):
-        rig.protocol.submit(request(args=list(args), **changes))
-        rig.deliver_all()
-    reading = read(rig.protocol, "J")
-    assert reading is not None
-    return reading
+from tests.tasks.framework.bodies import declared, run
+from tests.tasks.framework.rig import Rig, request
 
 
 def test_what_the_body_returns_is_the_result_as_json(rig: Rig) -> None:
@@ -164,109 +140,6 @@ def test_progress_that_is_not_json_is_refused_where_it_is_reported(rig: Rig) -> 
 def test_a_body_knows_its_id_and_attempt(rig: Rig) -> None:
     assert run(rig, lambda: [current.id, current.attempt]).result == ["J", 1]
     assert (current.id, current.attempt) == (None, 0)
-
-
-def test_a_stop_reaches_a_body_at_its_checkpoint(rig: Rig) -> None:
-    began = threading.Event()
-
-    def body() -> None:
-        began.set()
-        for _ in range(1000):
-            threading.Event().wait(0.01)
-            current.checkpoint()
-        raise AssertionError("the stop never came")
-
-    def revoke() -> None:
-        assert began.wait(10)
-        rig.protocol.revoke("J")
-
-    revoker = threading.Thread(target=revoke)
-    revoker.start()
-    reading = run(rig, body)
-    revoker.join()
-
-    assert reading.state is State.REVOKED
-
-
-class Nudging(HandBackend):
-    """A backend that wakes one seat."""
-
-    def __init__(self, seat: Seat) -> None:
-        super().__init__()
-        self._seat = seat
-
-    def nudge(self) -> None:
-        self._seat.ring()
-
-
-def test_a_nudge_has_a_body_hear_of_a_stop_long_before_its_next_beat() -> None:
-    seat = Seat()
-
-    def body() -> None:
-        rig.protocol.revoke("J")
-        for _ in range(500):
-            threading.Event().wait(0.01)
-            current.checkpoint()
-        raise AssertionError("the stop never came")
-
-    timing = Timing(stale=5000, grace=5000, beat=1000, report=1000)
-    with Rig(backend=Nudging(seat), timing=timing).configured() as rig, declared(body):
-        rig.protocol.submit(request())
-        execute({"id": "J"}, seat)
-        reading = read(rig.protocol, "J")
-
-    assert reading is not None
-    assert reading.state is State.REVOKED
-
-
-class CutShort(Seat):
-    """A seat in which an interruption strikes while the heartbeat is being stopped."""
-
-    struck = False
-
-    def ring(self) -> None:
-        if not self.struck:
-            self.struck = True
-            raise Interrupted("the process stops")
-        super().ring()
-
-
-def test_an_interruption_that_strikes_late_leaves_no_heartbeat_behind(rig: Rig) -> None:
-    with declared(lambda: 1):
-        rig.protocol.submit(request())
-        execute({"id": "J"}, CutShort())
-
-    assert "heartbeat" not in {thread.name for thread in threading.enumerate()}
-    assert rig.backend.sent == 2  # handed back
-
-
-def test_a_body_that_takes_longer_than_its_timeout_fails(rig: Rig) -> None:
-    def body() -> None:
-        for _ in range(1000):
-            threading.Event().wait(0.01)
-            current.checkpoint()
-
-    reading = run(rig, body, timeout=0.1)
-
-    assert reading.state is State.FAILED
-    assert reading.error is not None
-    assert reading.error["type"] == "RunTimeout"
-    assert "0.1 s" in reading.error["message"]
-
-
-def test_an_interruption_that_nobody_asked_for_hands_the_run_back(rig: Rig) -> None:
-    ran: list[int] = []
-
-    def body() -> str:
-        ran.append(current.attempt)
-        if current.attempt == 1:
-            raise Interrupted("the process stops")
-        return "done"
-
-    reading = run(rig, body)
-
-    assert ran == [1, 2]  # at once: nobody waited for the first beat to become stale
-    assert reading.result == "done"
 
 
 class Counter(Worker):
