@@ -1,4 +1,4 @@
-"""A real ComfyUI with our test nodes, started once for all live tests of this directory."""
+"""A real ComfyUI with our test nodes, started once for all live tests, and buckets on disk."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import settings
 from comfy_runner.bucket import LocalBucket
 from comfy_runner.installation import Installation, find
 from comfy_runner.server import ComfyServer
+from tests.comfy_runner.buckets import Place
 
 NODES = Path(__file__).parent / "nodes"
 
@@ -69,3 +70,8 @@ def server(shared_server: ComfyServer) -> ComfyServer:
 @pytest.fixture
 def bucket(tmp_path: Path) -> LocalBucket:
     return LocalBucket(tmp_path / "files", b"k" * 32)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)

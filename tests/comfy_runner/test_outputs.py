@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
-import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from PIL import Image
 
-from comfy_runner.bucket import LocalBucket
 from comfy_runner.errors import StorageFailed
-from comfy_runner.outputs import (
-    KINDS,
-    FileReference,
-    Output,
-    Reference,
-    TextReference,
-    describe,
-    find,
-    key_for,
-    resolve,
-)
+from comfy_runner.outputs import FileReference, Output, Reference, TextReference, find, resolve
 from tests.comfy_runner import recordings
 
 
@@ -197,119 +181,3 @@ def test_a_directory_that_is_itself_a_link_resolves(directories: dict[str, Path]
 def test_a_full_path_from_the_server_is_not_even_looked_at() -> None:
     ui = {"gifs": [{"filename": "a.gif", "fullpath": "/etc/passwd", "type": "output"}]}
     assert find({"1": ui}) == (saved("1", "a.gif"),)
-
-
-def picture(kind: str, frames: int = 1) -> bytes:
-    images = [Image.new("RGB", (4, 4), (index, 0, 0)) for index in range(frames)]
-    buffer = io.BytesIO()
-    images[0].save(buffer, kind, save_all=frames > 1, append_images=images[1:])
-    return buffer.getvalue()
-
-
-EBML = b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\xf7\x81\x01B\xf2\x81\x04B\xf3\x81\x08B\x82\x84"
-OGG = b"OggS\0\x02" + b"\0" * 22
-SAFETENSORS = struct.pack("<Q", 2) + b"{}"
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "kind", "content_type"),
-    [
-        ("a.png", picture("PNG"), "image", "image/png"),
-        ("apng.png", picture("PNG", 3), "image", "image/png"),
-        ("a.jpg", picture("JPEG"), "image", "image/jpeg"),
-        ("a.webp", picture("WEBP"), "image", "image/webp"),
-        ("moving.webp", picture("WEBP", 3), "image", "image/webp"),
-        ("moving.gif", picture("GIF", 3), "image", "image/gif"),
-        ("a.bmp", picture("BMP"), "image", "image/bmp"),
-        ("a.tiff", picture("TIFF"), "image", "image/tiff"),
-        ("a.avif", b"\0\0\0 ftypavif", "image", "image/avif"),
-        ("a.exr", b"\x76\x2f\x31\x01\x02", "image", "image/x-exr"),
-        ("a.svg", b"<svg xmlns='x'/>", "image", "image/svg+xml"),
-        (
-            "a.svg",
-            b'\xef\xbb\xbf\n<?xml version="1.0"?><!-- x --><svg/>',
-            "image",
-            "image/svg+xml",
-        ),
-        ("vid_00001_.mp4", b"\0\0\0 ftypisom", "video", "video/mp4"),
-        ("a.mov", b"\0\0\0\x14ftypqt  ", "video", "video/quicktime"),
-        ("a.webm", EBML + b"webm", "video", "video/webm"),
-        ("a.mkv", EBML + b"matroska", "video", "video/x-matroska"),
-        ("a.avi", b"RIFF1234AVI LIST", "video", "video/x-msvideo"),
-        ("a.ogv", OGG + b"\x80theora", "video", "video/ogg"),
-        ("a.flac", b"fLaC\0", "audio", "audio/flac"),
-        ("a.mp3", b"ID3\x04", "audio", "audio/mpeg"),
-        ("a.mp3", b"\xff\xfb\x90\x64", "audio", "audio/mpeg"),
-        ("a.opus", OGG + b"OpusHead", "audio", "audio/ogg"),
-        ("a.ogg", OGG + b"\x01vorbis", "audio", "audio/ogg"),
-        ("a.wav", b"RIFF1234WAVEfmt ", "audio", "audio/wav"),
-        ("a.m4a", b"\0\0\0 ftypM4A ", "audio", "audio/mp4"),
-        ("a.glb", b"glTF\x02\0\0\0", "model", "model/gltf-binary"),
-        ("a.gltf", b'{"asset": {}}', "model", "model/gltf+json"),
-        ("a.obj", b"v 0 0 0\n", "model", "model/obj"),
-        ("a.STL", b"solid x\nfacet", "model", "model/stl"),
-        ("x_00001_.latent", SAFETENSORS, "latent", "application/octet-stream"),
-        ("a.safetensors", SAFETENSORS, "file", "application/octet-stream"),
-        ("a.json", b"{}", "file", "application/json"),
-        ("a.txt", b"hello", "file", "text/plain"),
-        ("a.html", b"<!DOCTYPE html><html><svg/>", "file", "text/html"),
-        ("a.zip", b"PK\x03\x04", "file", "application/zip"),
-        ("nothing", b"", "file", "application/octet-stream"),
-        ("unknown.zzz", b"\0\1\2", "file", "application/octet-stream"),
-        ("lies.png", b"\0\0\0 ftypisom", "video", "video/mp4"),
-        ("lies.mp4", picture("PNG"), "image", "image/png"),
-    ],
-)
-def test_a_file_is_what_it_holds_and_only_then_what_it_is_called(
-    name: str, content: bytes, kind: str, content_type: str, tmp_path: Path
-) -> None:
-    path = tmp_path / name
-    path.write_bytes(content)
-    assert describe(path) == (kind, content_type)
-    assert kind in KINDS
-
-
-@pytest.mark.parametrize(
-    ("node_id", "index", "filename", "key"),
-    [
-        ("9", 0, "ComfyUI_00029_.png", "outputs/j-1/9/0000-ComfyUI_00029_.png"),
-        ("9", 12345, "a b/ç.tar.gz", "outputs/j-1/9/12345-a_b_c.tar.gz"),
-        ("3.0.4", 1, "写真.png", "outputs/j-1/3.0.4/0001-file.png"),
-        ("9", 0, "..", "outputs/j-1/9/0000-file"),
-        ("9", 0, "", "outputs/j-1/9/0000-file"),
-    ],
-)
-def test_a_key_reads_like_the_output_it_is_for(
-    node_id: str, index: int, filename: str, key: str
-) -> None:
-    assert key_for("j-1", node_id, index, filename) == key
-
-
-def test_node_ids_that_look_alike_in_a_key_are_kept_apart() -> None:
-    ids = ["57:8", "57_8", "57/8", "57 8", ".57_8", "", "é", "ë", "n" * 65, "n" * 66]
-    keys = {key_for("j", node_id, 0, "a.png") for node_id in ids}
-    assert len(keys) == len(ids)
-
-
-@pytest.mark.parametrize("job_id", ["", "..", "a/b", "x" * 129])
-def test_a_job_id_that_is_no_plain_name_makes_no_key(job_id: str) -> None:
-    with pytest.raises(ValueError, match="job id"):
-        key_for(job_id, "9", 0, "a.png")
-
-
-ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=300)
-
-
-@given(
-    st.lists(st.tuples(ANY_TEXT, st.integers(0, 99_999)), unique=True, min_size=1, max_size=5),
-    ANY_TEXT,
-)
-def test_any_names_give_keys_that_a_bucket_takes_and_that_never_clash(
-    places: list[tuple[str, int]], filename: str
-) -> None:
-    bucket = LocalBucket(Path("unused"), b"secret")
-    keys = [key_for("job", node_id, index, filename) for node_id, index in places]
-    assert len(set(keys)) == len(places)
-    for key in keys:
-        assert key.isascii()
-        bucket.url(key, ttl_seconds=1)

@@ -1,7 +1,8 @@
-"""An API over jobs in memory, and a client that has its key."""
+"""An API over jobs in memory with a client that has its key, and one that answers as told."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 from comfy_runner.bucket import Bucket, open_bucket
 from settings import Settings
 from tests.web.memory_jobs import MemoryJobs
+from tests.web.told_api import Api
 from web import create_app
 
 KEY = "a-key-for-tests"
@@ -48,3 +50,10 @@ def client(app: Flask) -> FlaskClient:
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {KEY}"
     return client
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    server = Api()
+    yield server
+    server.close()

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.web.told_api import Api
 from web.answers import Job, JobError, Output
-from web.client import (
-    ApiError,
-    ApiUnreachable,
-    DownloadFailed,
-    JobsClient,
-    UnexpectedAnswer,
-    is_loopback,
-)
-from web.downloads import safe_name
+from web.client import ApiError, ApiUnreachable, JobsClient, UnexpectedAnswer, is_loopback
 
 JOB = {
     "job_id": "a1",
@@ -39,58 +29,6 @@ JOB = {
     "user_id": "u1",
     "something_newer": {"a": 1},
 }
-
-
-class Api:
-    """Answers every request with what was put in `answer`, and keeps the requests."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
-        self.answer: tuple[int, dict[str, str], bytes] = (200, {}, b"{}")
-        self.released = threading.Event()
-        self.released.set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-
-    def answers(self, document: object, status: int = 200) -> None:
-        self.answer = (status, {}, json.dumps(document).encode())
-
-    def close(self) -> None:
-        self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        api = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def _answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                api.requests.append((self.command, self.path, dict(self.headers), body))
-                api.released.wait(10)
-                status, headers, content = api.answer
-                self.send_response(status)
-                for name, value in ({"Content-Length": str(len(content))} | headers).items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
-
-            do_GET = do_POST = do_DELETE = _answer  # noqa: N815 (http.server's names)
-
-            def log_message(self, *_: Any) -> None:
-                return
-
-        return Handler
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    server = Api()
-    yield server
-    server.close()
 
 
 @pytest.fixture
@@ -188,75 +126,6 @@ def test_a_server_that_does_not_answer_is_given_up(api: Api) -> None:
         pytest.raises(ApiUnreachable, match="too long"),
     ):
         client.get("a1")
-
-
-def test_a_file_is_downloaded_whole_and_without_the_key(
-    api: Api, client: JobsClient, tmp_path: Path
-) -> None:
-    api.answer = (200, {}, b"PNG")
-    path = client.download(Output("9", "image", "x.png", f"{api.url}/f?s=1", 3), tmp_path / "new")
-    assert path == tmp_path / "new" / "x.png"
-    assert path.read_bytes() == b"PNG"
-    assert api.requests[0][1] == "/f?s=1"
-    assert "Authorization" not in api.requests[0][2]
-
-
-def test_an_existing_file_is_kept_and_the_new_one_gets_a_number(
-    api: Api, client: JobsClient, tmp_path: Path
-) -> None:
-    (tmp_path / "x.png").write_bytes(b"old")
-    (tmp_path / "x-1.png").symlink_to(tmp_path / "nowhere")
-    api.answer = (200, {}, b"PNG")
-    path = client.download(Output("9", "image", "x.png", "/f"), tmp_path)
-    assert path.name == "x-2.png"
-    assert (tmp_path / "x.png").read_bytes() == b"old"
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        (200, {}, b"PN"),
-        (200, {"Content-Length": "10"}, b"PNG"),
-        (403, {}, b"expired"),
-        (200, {"Content-Encoding": "gzip"}, b"PNG"),
-    ],
-)
-def test_a_download_that_is_not_whole_leaves_no_file(
-    api: Api, client: JobsClient, tmp_path: Path, answer: tuple[int, dict[str, str], bytes]
-) -> None:
-    api.answer = (answer[0], answer[1] | {"Connection": "close"}, answer[2])
-    with pytest.raises(DownloadFailed):
-        client.download(Output("9", "image", "x.png", "/f", 3), tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_download_into_a_place_that_is_a_file_says_so(
-    client: JobsClient, tmp_path: Path
-) -> None:
-    place = tmp_path / "taken"
-    place.write_bytes(b"")
-    with pytest.raises(DownloadFailed, match="taken"):
-        client.download(Output("9", "image", "x.png", "/f"), place)
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ("x.png", "x.png"),
-        ("../../etc/passwd", "passwd"),
-        ("..\\..\\boot.ini", "boot.ini"),
-        ("/abs/x.png", "x.png"),
-        ("..", "output"),
-        ("", "output"),
-        (".bashrc", "bashrc"),
-        ("a\nb\x1b[31m.png", "ab[31m.png"),
-        ('a<>:"|?*.png', "a.png"),
-        ("C:evil.png", "Cevil.png"),
-        ("é" * 200 + ".png", "é" * 73 + ".png"),
-    ],
-)
-def test_a_name_never_leaves_its_directory(given: str, kept: str) -> None:
-    assert safe_name(given) == kept
 
 
 @pytest.mark.parametrize(
