@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 
 from huey import SqliteHuey
+from huey.exceptions import ResultTimeout
+
+__all__ = ["ResultTimeout", "add", "huey"]
 
 huey = SqliteHuey(filename=os.environ["HUEY_FILE"], fsync=True, journal_mode="wal")
 

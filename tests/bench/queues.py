@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 
 from tasks.framework import configure
@@ -44,10 +47,8 @@ def huey() -> float:
     """Return the same for huey: one worker process, everything flushed to the disk as ours is."""
     with tempfile.TemporaryDirectory() as place:
         os.environ["HUEY_FILE"] = str(Path(place) / "huey.db")
-        for name in [name for name in sys.modules if name == "tests.bench.huey_app"]:
-            del sys.modules[name]
-        from tests.bench import huey_app  # noqa: PLC0415 - it reads its file's name when imported
-
+        # it reads its file's name when it is imported, and each round has a file of its own
+        huey_app = importlib.reload(importlib.import_module("tests.bench.huey_app"))
         arguments = ["tests.bench.huey_app.huey", "-w", "1", "-k", "process", "-q"]
         consumer = subprocess.Popen(
             [sys.executable, "-m", "huey.bin.huey_consumer", *arguments],
@@ -55,7 +56,7 @@ def huey() -> float:
             stderr=subprocess.DEVNULL,
         )
         try:
-            huey_app.add(0, 0).get(blocking=True, timeout=60)
+            _until_it_answers(huey_app)
             return _timed(
                 lambda: [huey_app.add(n, 1) for n in range(COUNT)],
                 lambda result: result.get(blocking=True, timeout=120),
@@ -63,6 +64,14 @@ def huey() -> float:
         finally:
             consumer.terminate()
             consumer.wait(30)
+
+
+def _until_it_answers(app: ModuleType) -> None:
+    for _ in range(20):  # what is sent before its consumer is ready can stay unseen
+        with contextlib.suppress(app.ResultTimeout):
+            app.add(1, 1).get(blocking=True, timeout=3)
+            return
+    raise RuntimeError("huey's consumer does not answer")
 
 
 def _timed(send: Callable[[], list[T]], wait: Callable[[T], object]) -> float:
