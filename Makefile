@@ -12,7 +12,7 @@ FINGERPRINT := $(shell { cat setup.cfg pyproject.toml; pwd; } | cksum | cut -d' 
 STAMP := $(VENV)/.ready-$(FINGERPRINT)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup comfyui demo test test-all lint types bench check clean
+.PHONY: help setup comfyui demo test test-all test-lowest lint types bench check clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -43,6 +43,13 @@ test: comfyui ## Run the tests
 test-all: comfyui ## Run the tests, those that take minutes too
 	@$(BIN)/python -m pytest
 
+test-lowest: ## Run the fast tests with the oldest versions that setup.cfg allows
+	@$(PYTHON) -m venv --clear .venv-lowest
+	@sed -n '/^install_requires/,/^$$/p; /^dev =/,/^$$/p' setup.cfg | sed -n 's/^ *\([a-z-]*\)>=/\1==/p' \
+	  | grep -v -e '^mypy' -e '^ruff' -e '^types-' > .venv-lowest/requirements.txt
+	@.venv-lowest/bin/python -m pip install --quiet --requirement .venv-lowest/requirements.txt
+	@.venv-lowest/bin/python -m pytest -q -m "not live and not slow"
+
 lint: $(STAMP) ## Check style and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -57,4 +64,4 @@ bench: comfyui ## Measure, side by side with the alternatives
 check: lint types test ## Check everything that a change must pass
 
 clean: ## Remove what set-up and runs have made (not .data and out)
-	rm -rf $(VENV) .comfyui *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest .comfyui *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
