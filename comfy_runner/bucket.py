@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LONGEST_TTL_SECONDS = 604_800
 """A week: what S3 allows for a signed URL, so that every bucket behaves alike."""
 
-_SEGMENT = r"(?!\.)[A-Za-z0-9._-]{1,200}"
+_SEGMENT = r"(?!\.)[A-Za-z0-9._+-]{1,200}"
 _KEY = re.compile(rf"(?=.{{1,900}}\Z){_SEGMENT}(?:/{_SEGMENT})*")
 _SECRET_BYTES = 32
 _CHUNK_BYTES = 1 << 20

@@ -18,7 +18,7 @@ Graph = dict[str, Any]
 OVERRIDE_TYPES = ("raw", "link")
 """`raw` puts the value in as a literal; `link` takes `[node id, slot]` and connects."""
 
-_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_JOB_ID = re.compile(r"[A-Za-z0-9_+-]{1,128}")
 _DEFAULT_PREFIX = "ComfyUI"
 
 
@@ -94,7 +94,7 @@ def isolate(graph: Graph, job_id: str) -> Graph:
         ValueError: The job id is no plain name.
     """
     if not _JOB_ID.fullmatch(job_id):
-        raise ValueError(f"job id {job_id!r}: use 1 to 128 of A-Z a-z 0-9 _ -")
+        raise ValueError(f"job id {job_id!r}: use 1 to 128 of A-Z a-z 0-9 _ + -")
     problems = [problem for node_id in graph for problem in _prefix_problems(graph, node_id)]
     if problems:
         raise InvalidWorkflow(_summary("workflow", problems), problems=problems)

@@ -60,7 +60,7 @@ _EXTENSIONS = {
 """Formats without a magic number, and types that Python's own table does not know."""
 
 _HEAD_BYTES = 4096
-_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_JOB_ID = re.compile(r"[A-Za-z0-9_+-]{1,128}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -195,7 +195,7 @@ def key_for(job_id: str, node_id: str, index: int, filename: str) -> str:
         ValueError: The job id is no plain name.
     """
     if not _JOB_ID.fullmatch(job_id):
-        raise ValueError(f"job id {job_id!r}: use 1 to 128 of A-Z a-z 0-9 _ -")
+        raise ValueError(f"job id {job_id!r}: use 1 to 128 of A-Z a-z 0-9 _ + -")
     return f"outputs/{job_id}/{_safe_node(node_id)}/{index:04d}-{_safe_name(filename)}"
 
 

@@ -21,7 +21,7 @@ from tests.web.problems import problem
 from web import create_app
 
 CONTENT = bytes(range(256)) * 8
-KEY = "outputs/job-1/9/0000-cat.png"
+KEY = "outputs/job-1+/9/0000-cat.png"  # + as in the id of a job that was submitted anew
 
 
 class Clock:

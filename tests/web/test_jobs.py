@@ -92,6 +92,14 @@ def test_an_unknown_job_is_not_found(client: FlaskClient, method: str, job_id: s
     assert response.get_json()["code"] in {"job_not_found", "not_found"}
 
 
+def test_a_job_whose_first_submission_was_abandoned_is_found_under_its_new_id(
+    client: FlaskClient, jobs: MemoryJobs
+) -> None:
+    jobs.kept["job-1+"] = a_job("job-1+")
+    assert client.get("/v1/jobs/job-1+").get_json()["job_id"] == "job-1+"
+    assert client.delete("/v1/jobs/job-1%2B").get_json()["status"] == "cancelled"
+
+
 def test_an_id_that_no_job_can_have_never_reaches_the_store(
     client: FlaskClient, jobs: MemoryJobs
 ) -> None:

@@ -107,7 +107,7 @@ def _found(action: Callable[[str], Job], job_id: str) -> Job:
     """Return what `action` finds; an id that no job can have is as unknown as any other."""
     detail = "There is no job with this id; see GET /v1/jobs for those there are."
     unknown = ProblemError(404, "job_not_found", detail)
-    if not re.fullmatch("[A-Za-z0-9_-]{1,64}", job_id):
+    if not re.fullmatch("[A-Za-z0-9_+-]{1,128}", job_id):
         raise unknown
     try:
         return action(job_id)
