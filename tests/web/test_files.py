@@ -193,7 +193,7 @@ def test_the_key_of_the_api_does_not_open_files(client: FlaskClient, link: str) 
 
 
 def test_a_deleted_file_is_not_found(visitor: Visitor, link: str, bucket: Bucket) -> None:
-    bucket.delete("outputs/job-1")
+    bucket.delete("outputs/job-1+")
     problem(visitor.ask(link), 404, "file_not_found")
 
 
@@ -213,7 +213,7 @@ def test_links_follow_the_public_url_and_the_settings(
     client = create_app(public, jobs=jobs, bucket=bucket).test_client()
     headers = {"Authorization": f"Bearer {settings.api_key}"}
     url = client.get("/v1/jobs/job-1", headers=headers).get_json()["outputs"][0]["url"]
-    assert url.startswith("https://example.com/comfy/files/outputs/job-1/")
+    assert url.startswith("https://example.com/comfy/files/outputs/job-1+/")
     assert parse_qs(urlsplit(url).query)["expires"] == [str(int(clock.now) + 60)]
 
 
