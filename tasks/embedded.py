@@ -21,7 +21,8 @@ from tasks.framework.archives.sqlite import SqliteArchive
 from tasks.framework.backends.local import LocalBackend
 from tasks.framework.backends.process import WorkerProcess, recover
 from tasks.framework.backends.supervisor import Command, Supervisor
-from tasks.framework.scheduler import Cron, Every, Period, Scheduler
+from tasks.framework.schedule import Every, Period
+from tasks.framework.scheduler import Scheduler
 from tasks.framework.stores.sqlite import SqliteStore
 from tasks.framework.task import CPU, pool_of, registry
 
@@ -134,8 +135,6 @@ def _forget(settings: Settings, name: str) -> None:
 
 
 def _periodic(settings: Settings) -> list[tuple[Task[..., Any], Period]]:
-    declared = [task for task in registry.values() if task.cron and task is not maintenance.tick]
-    periods: list[tuple[Task[..., Any], Period]] = [
-        (task, Cron(task.cron)) for task in declared if task.cron
-    ]
-    return [*periods, (maintenance.tick, Every(settings.tick_seconds))]
+    periods = {task.name: (task, task.period) for task in registry.values() if task.period}
+    periods[maintenance.tick.name] = (maintenance.tick, Every(settings.tick_seconds))
+    return list(periods.values())

@@ -13,7 +13,8 @@ TasksError
     ├── RunExpired     it waited longer than allowed
     └── ResultTimeout  it did not end within the time given to `get`
 
-Interrupted is a `BaseException`: it is raised inside a body that has to stop.
+Interrupted and RetryRequested are no errors but a `BaseException` each: the first is raised
+inside a body that has to stop, the second by one that asks for another attempt.
 """
 
 from __future__ import annotations
@@ -113,6 +114,14 @@ class ResultTimeout(RunError):
 
     def __init__(self, run_id: str, seconds: float) -> None:
         super().__init__(run_id, f"not finished after {seconds:g} s; it goes on")
+
+
+class RetryRequested(BaseException):
+    """The body asked for another attempt; raised by `current.retry`."""
+
+    def __init__(self, reason: str, after: float | None) -> None:
+        super().__init__(reason)
+        self.after = after
 
 
 class Interrupted(BaseException):

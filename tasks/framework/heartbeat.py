@@ -10,13 +10,22 @@ from typing import Self
 from tasks.framework import signals
 from tasks.framework.context import RunContext
 from tasks.framework.protocol import Protocol
+from tasks.framework.records import Ending
 from tasks.framework.seat import Seat
+from tasks.framework.states import State
 
 log = logging.getLogger(__name__)
 
 STOPPED = "stopped"
 TIMEOUT = "timeout"
 SILENT = "silent"
+
+
+def timed_out(context: RunContext) -> Ending:
+    """Say that a run took longer than its timeout."""
+    limit = context.job.timeout or 0.0
+    error = {"type": "RunTimeout", "message": f"not finished after {limit:g} s"}
+    return Ending.of(State.FAILED, context.peek(), error=error)
 
 
 class Heartbeat:
@@ -54,9 +63,17 @@ class Heartbeat:
                 return
             reason = self._check(rung=rung)
             if reason:
-                self._context.stop_reason = reason
-                self._seat.interrupt()
+                self._stop_body(reason)
                 return
+
+    def _stop_body(self, reason: str) -> None:
+        self._context.stop_reason = reason
+        self._seat.interrupt()
+        if self._over.wait(self._protocol.timing.kill_after):
+            return
+        if reason == TIMEOUT:  # it would have said so itself
+            self._protocol.end(self._context.job.id, timed_out(self._context))
+        self._seat.kill()
 
     def _next(self) -> float:
         timing = self._protocol.timing

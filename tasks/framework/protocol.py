@@ -32,7 +32,20 @@ from tasks.framework import signals
 from tasks.framework.archives import Archive
 from tasks.framework.backends import Backend
 from tasks.framework.errors import IdTaken, LimitReached
-from tasks.framework.records import LOST, Call, Claim, Ending, Final, Job, Live, Run, Slot
+from tasks.framework.records import (
+    HANDED,
+    LOST,
+    RETRY,
+    WORKER_LOST,
+    Call,
+    Claim,
+    Ending,
+    Final,
+    Job,
+    Live,
+    Run,
+    Slot,
+)
 from tasks.framework.states import State
 from tasks.framework.stores import Store
 
@@ -42,7 +55,7 @@ GENERATIONS = 100
 
 @dataclass(frozen=True)
 class Timing:
-    """The protocol's clocks, in seconds, and how many attempts a run gets.
+    """The protocol's clocks, in seconds, and how many lost attempts a run may have.
 
     ``stale`` and ``grace`` compare the clocks of two machines: keep both far above their skew.
     """
@@ -51,7 +64,8 @@ class Timing:
     grace: float = 30.0  # a reservation older than this is abandoned
     beat: float = 1.0  # a worker writes its run at least this often
     report: float = 1.0  # and at most this often
-    attempts: int = 2
+    kill_after: float = 30.0  # a body that does not stop when told is ended with its process
+    losses: int = 1
 
 
 @dataclass(frozen=True)
@@ -83,12 +97,11 @@ class Protocol:
         return Call.from_json(value) if value else None
 
     def newest(self, run_id: str) -> tuple[int, Run | None]:
-        """Read the newest attempt, from the last possible one down."""
-        for n in range(self.timing.attempts, 0, -1):
-            value = self.store.get(f"run:{run_id}:{n}")
-            if value:
-                return n, Run.from_json(value)
-        return 0, None
+        """Read the newest attempt; they are numbered from 1 without a gap."""
+        n, newest = 0, None
+        while value := self.store.get(f"run:{run_id}:{n + 1}"):
+            n, newest = n + 1, Run.from_json(value)
+        return n, newest
 
     # -- submit ----------------------------------------------------------------------------
 
@@ -125,8 +138,8 @@ class Protocol:
             self.put_live(job)  # retries too: the first submitter may have died here
             if won:
                 signals.send(signals.queued, job)
-            if won and job.due <= self.clock():
-                self.spawn(job)
+            if won:
+                self.spawn(job, job.due)
             return job.id
         raise IdTaken(request.id)
 
@@ -148,10 +161,12 @@ class Protocol:
         live = Live(job.id, job.task, job.owner, job.created, job.deadline)
         self.store.put(f"live:{job.id}", live.to_json())
 
-    def spawn(self, job: Job) -> None:
-        """Have the backend deliver the run once more."""
-        call = self.backend.submit({"id": job.id, "task": job.task}, self.pool_of(job.task))
-        self.store.put(f"call:{job.id}", Call(call).to_json())
+    def spawn(self, job: Job, due: float) -> None:
+        """Have the backend deliver the run; one that cannot wait leaves that to the tick."""
+        message = {"id": job.id, "task": job.task}
+        call = self.backend.submit(message, self.pool_of(job.task), due)
+        if call is not None:
+            self.store.put(f"call:{job.id}", Call(call).to_json())
 
     # -- one delivery ----------------------------------------------------------------------
 
@@ -176,13 +191,15 @@ class Protocol:
                     return None
                 wait()
                 continue
+            if run and now < run.due:
+                return None  # parked: it is delivered again when it is due
             if n == 0 and job.deadline is not None and now >= job.deadline:
                 if self.never(run_id, State.EXPIRED):
                     return None
                 continue  # somebody started it first: the deadline concerns attempt 1 only
-            if n == self.timing.attempts:
+            if run and run.fallen > self.timing.losses:
                 if not self.look(run_id, run):
-                    self.end(run_id, Ending.of(State.FAILED, run, error=LOST))
+                    self.end(run_id, Ending.of(State.FAILED, run, error=WORKER_LOST))
                 return None
             mine = Run.of(job, run, worker=worker, now=now)
             if self.store.add(f"run:{run_id}:{n + 1}", mine.to_json()):
@@ -205,13 +222,22 @@ class Protocol:
         return False
 
     def hand_back(self, claim: Claim) -> None:
-        """Say that this attempt has stopped, and send the run again."""
-        self.silence(claim.job.id, claim.run)
-        self.spawn(claim.job)
+        """Say that this attempt was asked to stop, and send the run again: it costs nothing."""
+        self.silence(claim.job.id, replace(claim.run, ended=HANDED))
+        self.spawn(claim.job, self.clock())
+
+    def park(self, claim: Claim, due: float) -> None:
+        """Say that this attempt raised and the next one may start at ``due``; then look."""
+        parked = replace(claim.run, beat=0.0, ended=RETRY, due=due)
+        self.silence(claim.job.id, parked)
+        if self.look(claim.job.id, parked):  # a revoker may have seen it running just before
+            return
+        signals.send(signals.retrying, parked, run_id=claim.job.id)
+        self.spawn(claim.job, due)
 
     def silence(self, run_id: str, run: Run) -> None:
-        """Declare an attempt dead. For its own worker, or for who has seen that worker die."""
-        silent = replace(run, beat=0.0)
+        """Declare an attempt over. For its own worker, or for who has seen that worker die."""
+        silent = replace(run, beat=0.0, ended=run.ended or LOST)
         self.store.put(f"run:{run_id}:{run.attempt}", silent.to_json())
 
     # -- the end ---------------------------------------------------------------------------
@@ -245,12 +271,14 @@ class Protocol:
 
     def finish(self, final: Final) -> None:
         """Link, archive, clear away: by anybody, any number of times, from the final alone."""
-        if final.link is not None:
-            self.submit(final.follower(self.clock()))
+        for follower in final.followers(self.clock()):
+            self.submit(follower)
         self.archive.put(final)
         self.store.delete(f"live:{final.id}")
-        for n in range(1, self.timing.attempts + 1):
+        n = 1
+        while n <= final.attempt + 1 or self.store.get(f"run:{final.id}:{n}"):
             self.store.delete(f"run:{final.id}:{n}")
+            n += 1
         self.store.delete(f"stop:{final.id}")
         self.store.delete(f"call:{final.id}")
         if final.slot:
@@ -276,6 +304,9 @@ class Protocol:
                 self.backend.cancel(call.call)
             return True
         self.store.add(f"stop:{run_id}", {"asked": self.clock()})
+        _, run = self.newest(run_id)
+        if run and run.beat == 0:  # between two attempts: nobody would look before the next
+            self.end(run_id, Ending.of(State.REVOKED, run))
         self.backend.nudge()
         return True
 

@@ -14,8 +14,11 @@ from tasks.framework.states import State
 
 Json = Mapping[str, Any]
 
-LOST = {"type": "WorkerLost", "message": "worker lost: its process died in every attempt"}
-"""The error of a run whose every attempt fell silent."""
+WORKER_LOST = {"type": "WorkerLost", "message": "worker lost: its process died in every attempt"}
+"""The error of a run whose attempts fell silent."""
+
+RETRY, HANDED, LOST = "retry", "handed", "lost"
+"""How an attempt can end without ending its run."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,10 @@ class Job(Record):
     slot: str | None = None
     digest: str = ""
     link: Json | None = None
+    link_error: Json | None = None
     timeout: float | None = None
+    retry: Json | None = None
+    headers: dict[str, Any] = field(default_factory=dict)
     void: bool = False
 
 
@@ -86,6 +92,9 @@ class Call(Record):
 class Run(Record):
     """One attempt. ``beat`` is its last sign of life; 0 says that it has stopped.
 
+    ``ended`` then says how: ``retry`` (it raised, and the next one may start at ``due``),
+    ``handed`` (its process was asked to stop) or ``lost`` (its process died). ``tried`` and
+    ``losses`` count the earlier attempts that raised and that were lost.
     ``never`` on attempt 1 is the mark that no attempt will ever start.
     """
 
@@ -99,11 +108,22 @@ class Run(Record):
     meta: dict[str, Any] = field(default_factory=dict)
     logs: list[str] = field(default_factory=list)
     never: str | None = None
+    ended: str | None = None
+    due: float = 0.0
+    tried: int = 0
+    losses: int = 0
+
+    @property
+    def fallen(self) -> int:
+        """How many attempts were lost, this one among them if it is silent without a word."""
+        return self.losses + (self.ended in {None, LOST})
 
     @classmethod
     def of(cls, job: Job, before: Run | None, *, worker: str, now: float) -> Self:
         """Begin the attempt behind ``before``; what that one had logged is kept."""
         return cls(
+            tried=before.tried + (before.ended == RETRY) if before else 0,
+            losses=before.fallen if before else 0,
             beat=now,
             attempt=before.attempt + 1 if before else 1,
             worker=worker,
@@ -160,7 +180,10 @@ class Final(Record):
     args: list[Any] = field(default_factory=list)
     kwargs: dict[str, Any] = field(default_factory=dict)
     link: Json | None = None
+    link_error: Json | None = None
     timeout: float | None = None
+    retry: Json | None = None
+    headers: dict[str, Any] = field(default_factory=dict)
     started: float | None = None
     attempt: int = 0
     result: Any = None
@@ -188,15 +211,21 @@ class Final(Record):
         """Where it stands in a listing."""
         return (self.created, self.id)
 
-    def follower(self, now: float) -> Job:
-        """Build the linked run: its id derived, its first argument the id of what has ended."""
-        link = self.link or {}
-        return Job(
-            id=f"{self.id}.link",
-            task=link["task"],
-            args=[self.id, *link.get("args", [])],
-            kwargs=dict(link.get("kwargs", {})),
-            created=now,
-            due=now,
-            digest=f"link of {self.id}",
-        )
+    def followers(self, now: float) -> list[Job]:
+        """Build the linked runs: ids derived, their first argument the id of what has ended."""
+        links = {"link": self.link}
+        if self.state is not State.SUCCEEDED:
+            links["error"] = self.link_error
+        return [
+            Job(
+                id=f"{self.id}.{name}",
+                task=link["task"],
+                args=[self.id, *link.get("args", [])],
+                kwargs=dict(link.get("kwargs", {})),
+                created=now,
+                due=now,
+                digest=f"{name} of {self.id}",
+            )
+            for name, link in links.items()
+            if link is not None
+        ]

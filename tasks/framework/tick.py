@@ -6,7 +6,7 @@ Part of the protocol (see `protocol`), in a module of its own.
 from __future__ import annotations
 
 from tasks.framework.protocol import Protocol
-from tasks.framework.records import LOST, Ending, Job, Run, Slot
+from tasks.framework.records import WORKER_LOST, Ending, Job, Run, Slot
 from tasks.framework.states import State
 
 PREFIXES = ("job:", "live:", "call:", "run:", "stop:")
@@ -61,27 +61,30 @@ def settle(protocol: Protocol, run_id: str) -> None:
         if protocol.never(run_id, State.EXPIRED) and call:
             protocol.backend.cancel(call.call)
     elif not _beats(protocol, run, now):
-        lost = _gone(protocol, job, call.call if call else None, now)
-        _settle_silent(protocol, job, run, lost=lost)
+        _settle_silent(protocol, job, run, call.call if call else None)
 
 
 def _beats(protocol: Protocol, run: Run | None, now: float) -> bool:
     return run is not None and now - run.beat < protocol.timing.stale
 
 
-def _gone(protocol: Protocol, job: Job, call: str | None, now: float) -> bool:
-    if call is not None:
-        return not protocol.backend.alive(call)
-    return now - max(job.created, job.due) >= protocol.timing.grace
-
-
-def _settle_silent(protocol: Protocol, job: Job, run: Run | None, *, lost: bool) -> None:
+def _settle_silent(protocol: Protocol, job: Job, run: Run | None, call: str | None) -> None:
+    """Nobody beats: it waits, or is parked, or its worker has died."""
+    due = max(job.due, run.due if run else 0.0)
     if run and protocol.store.get(f"stop:{job.id}"):
         protocol.end(job.id, Ending.of(State.REVOKED, run))
-    elif lost and run and run.attempt == protocol.timing.attempts:
-        protocol.end(job.id, Ending.of(State.FAILED, run, error=LOST))
-    elif lost:
-        protocol.spawn(job)
+    elif protocol.clock() < due or not _gone(protocol, job, call, due):
+        return
+    elif run and run.fallen > protocol.timing.losses:
+        protocol.end(job.id, Ending.of(State.FAILED, run, error=WORKER_LOST))
+    else:
+        protocol.spawn(job, due)
+
+
+def _gone(protocol: Protocol, job: Job, call: str | None, due: float) -> bool:
+    if call is not None:
+        return not protocol.backend.alive(call)
+    return protocol.clock() - max(job.created, due) >= protocol.timing.grace
 
 
 def purge(protocol: Protocol, *, older_than: float) -> int:

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 
@@ -66,10 +67,14 @@ class WorkerProcess(Seat):
         while not self.stopping:
             delivery = self._backend.claim(self._pool, self.name)
             if delivery is None:
-                self.wait(IDLE_SECONDS)
+                self.wait(self._until_due())
                 continue
             execute(delivery.message, self)
             self._backend.done(delivery)
+
+    def _until_due(self) -> float:
+        due = self._backend.next_due(self._pool)
+        return IDLE_SECONDS if due is None else min(max(0.0, due - time.time()), IDLE_SECONDS)
 
     # -- the seat --------------------------------------------------------------------------
 
@@ -91,6 +96,11 @@ class WorkerProcess(Seat):
     def interrupt(self) -> None:
         """Raise `Interrupted` in the main thread, if a body is in it."""
         signal.pthread_kill(self._main, signal.SIGUSR1)
+
+    def kill(self) -> None:
+        """End this process, with a body in it that does not stop; another one takes its place."""
+        log.critical("worker %s ends itself: its run was told to stop and did not", self.name)
+        os._exit(70)
 
     @contextlib.contextmanager
     def armed(self) -> Iterator[None]:

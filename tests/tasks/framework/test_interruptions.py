@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 
 from tasks.framework import Interrupted, State, Timing, current
 from tasks.framework.execute import execute
@@ -34,15 +35,14 @@ def test_a_stop_reaches_a_body_at_its_checkpoint(rig: Rig) -> None:
     assert reading.state is State.REVOKED
 
 
+@dataclass
 class Nudging(HandBackend):
     """A backend that wakes one seat."""
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__()
-        self._seat = seat
+    seat: Seat = field(default_factory=Seat)
 
     def nudge(self) -> None:
-        self._seat.ring()
+        self.seat.ring()
 
 
 def test_a_nudge_has_a_body_hear_of_a_stop_long_before_its_next_beat() -> None:
@@ -56,7 +56,7 @@ def test_a_nudge_has_a_body_hear_of_a_stop_long_before_its_next_beat() -> None:
         raise AssertionError("the stop never came")
 
     timing = Timing(stale=5000, grace=5000, beat=1000, report=1000)
-    with Rig(backend=Nudging(seat), timing=timing).configured() as rig, declared(body):
+    with Rig(backend=Nudging(seat=seat), timing=timing).configured() as rig, declared(body):
         rig.protocol.submit(request())
         execute({"id": "J"}, seat)
         reading = read(rig.protocol, "J")

@@ -193,7 +193,7 @@ def test_a_run_found_in_a_dead_workers_hands_need_not_become_stale_first(
 
 def test_a_submission_wakes_idle_workers(backend: LocalBackend) -> None:
     bell = Doorbell(backend.bells, "idle")
-    backend.submit({"id": "J", "task": "t"}, "cpu")
+    backend.submit({"id": "J", "task": "t"}, "cpu", 0.0)
     assert bell.wait(0)
     bell.close()
 
@@ -215,7 +215,7 @@ def test_workers_stop_when_their_supervisor_is_killed(processes: Processes) -> N
 
 
 def test_a_call_is_alive_while_it_waits_or_its_worker_lives(backend: LocalBackend) -> None:
-    call = backend.submit({"id": "J", "task": "t"}, "cpu")
+    call = backend.submit({"id": "J", "task": "t"}, "cpu", 0.0)
     assert backend.alive(call)
 
     delivery = backend.claim("cpu", "a-worker-that-is-dead")
@@ -229,10 +229,10 @@ def test_a_call_is_alive_while_it_waits_or_its_worker_lives(backend: LocalBacken
 def test_a_cancelled_call_is_not_delivered_but_a_claimed_one_is_left(
     backend: LocalBackend,
 ) -> None:
-    backend.cancel(backend.submit({"id": "J", "task": "t"}, "cpu"))
+    backend.cancel(backend.submit({"id": "J", "task": "t"}, "cpu", 0.0))
     assert backend.claim("cpu", "w") is None
 
-    call = backend.submit({"id": "K", "task": "t"}, "cpu")
+    call = backend.submit({"id": "K", "task": "t"}, "cpu", 0.0)
     claimed = backend.claim("cpu", "w")
     backend.cancel(call)
     assert claimed is not None

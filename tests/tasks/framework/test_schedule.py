@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tasks.framework import AsyncResult, task
-from tasks.framework.schedule import Crontab
-from tasks.framework.scheduler import Cron, Every, Scheduler
+from tasks.framework.schedule import Cron, Crontab, Every
+from tasks.framework.scheduler import Scheduler
 from tests.tasks.framework.rig import Rig
 
 
@@ -82,4 +82,4 @@ def test_a_scheduler_looks_again_when_the_next_occurrence_may_be_due(rig: Rig) -
     assert rig.backend.sent == 0
     rig.clock.now = again
     Scheduler([(periodic, crontab)], rig.clock).look()
-    assert AsyncResult[None]("tests.periodic@20261123T1641Z").state == "queued"
+    assert AsyncResult[None]("tests.periodic@20261123T1641").state == "queued"
