@@ -18,10 +18,12 @@ from tasks.framework.errors import (
     NotConfigured,
     NotSerializable,
     ResultTimeout,
+    RetryRequested,
     RunError,
     RunExpired,
     RunFailed,
     RunRevoked,
+    RunUnfinished,
     TaskNotFound,
     TasksError,
     UnknownRun,
@@ -29,6 +31,7 @@ from tasks.framework.errors import (
 from tasks.framework.execute import execute
 from tasks.framework.protocol import Protocol, Timing
 from tasks.framework.result import AsyncResult
+from tasks.framework.retry import Retry
 from tasks.framework.runtime import Runtime, configure, runtime
 from tasks.framework.states import State
 from tasks.framework.task import Signature, Task, task
@@ -43,10 +46,13 @@ __all__ = [
     "NotSerializable",
     "Protocol",
     "ResultTimeout",
+    "Retry",
+    "RetryRequested",
     "RunError",
     "RunExpired",
     "RunFailed",
     "RunRevoked",
+    "RunUnfinished",
     "Runtime",
     "Signature",
     "State",

@@ -6,8 +6,9 @@ TasksError
 ├── NotSerializable    an argument or result is not JSON
 ├── IdTaken            the id is in use for another request
 ├── LimitReached       the owner has as many unfinished runs as allowed
-└── RunError           raised by `AsyncResult.get`
+└── RunError           raised by `AsyncResult`
     ├── UnknownRun     nothing is known of this id
+    ├── RunUnfinished  it has not ended, so it cannot be sent again or forgotten
     ├── RunFailed      the body raised, ran out of time, or its worker was lost
     ├── RunRevoked     somebody revoked it
     ├── RunExpired     it waited longer than allowed
@@ -69,7 +70,7 @@ class LimitReached(TasksError):
 
 
 class RunError(TasksError):
-    """A result was asked for and there is none."""
+    """A run is not in the state that was asked for."""
 
     def __init__(self, run_id: str, message: str) -> None:
         super().__init__(f"run {run_id}: {message}")
@@ -81,6 +82,13 @@ class UnknownRun(RunError):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(run_id, "never sent, or its record has been deleted")
+
+
+class RunUnfinished(RunError):
+    """The run has not ended: it cannot be sent again, or forgotten, before it has."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id, "has not ended yet; revoke it first, or wait")
 
 
 class RunFailed(RunError):

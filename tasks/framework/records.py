@@ -41,7 +41,8 @@ class Job(Record):
     """A committed submission: everything needed to carry it out. Never changed.
 
     Times are in seconds since 1970; ``deadline`` is when attempt 1 must have started, ``due``
-    is when it may. ``void`` marks a submission that was abandoned before it was committed.
+    is when it may; ``expires``, in seconds, lies between the two. ``void`` marks a submission
+    that was abandoned before it was committed.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Job(Record):
     created: float = 0.0
     deadline: float | None = None
     due: float = 0.0
+    expires: float | None = None
     slot: str | None = None
     digest: str = ""
     link: Json | None = None
@@ -184,6 +186,7 @@ class Final(Record):
     timeout: float | None = None
     retry: Json | None = None
     headers: dict[str, Any] = field(default_factory=dict)
+    expires: float | None = None
     started: float | None = None
     attempt: int = 0
     result: Any = None

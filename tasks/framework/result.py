@@ -11,10 +11,13 @@ from tasks.framework.errors import (
     RunExpired,
     RunFailed,
     RunRevoked,
+    RunUnfinished,
     UnknownRun,
 )
 from tasks.framework.reading import Reading, read
+from tasks.framework.records import Final
 from tasks.framework.runtime import runtime
+from tasks.framework.sending import again
 from tasks.framework.states import State
 
 R = TypeVar("R")
@@ -98,6 +101,36 @@ class AsyncResult(Generic[R]):
         if reading.state is State.EXPIRED:
             raise RunExpired(self.id)
         return cast(R, reading.result)
+
+    def retry(self, *, limit: int | None = None) -> AsyncResult[R]:
+        """Send what has ended again, as a new run; return that one.
+
+        Raises:
+            UnknownRun: nothing is known of this id.
+            RunUnfinished: it has not ended.
+            LimitReached: its owner has ``limit`` unfinished runs of the task.
+        """
+        protocol = runtime().protocol
+        request = again(self._final(), protocol.clock())
+        return AsyncResult(protocol.submit(request, limit=limit))
+
+    def forget(self) -> None:
+        """Drop the record of a run that has ended; its id is unknown from then on.
+
+        Raises:
+            UnknownRun: nothing is known of this id.
+            RunUnfinished: it has not ended.
+        """
+        protocol = runtime().protocol
+        protocol.finish(self._final())  # leaves nothing that would need the final
+        protocol.archive.delete(self.id)
+        protocol.store.delete(f"final:{self.id}")
+
+    def _final(self) -> Final:
+        record = self.read().record
+        if not isinstance(record, Final):
+            raise RunUnfinished(self.id)
+        return record
 
     def revoke(self) -> bool:
         """Have it not start, or stop. False if it is unknown or has ended already."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypedDict
 
 from tasks.framework.message import check_id, digest, round_trip
-from tasks.framework.records import Job
+from tasks.framework.records import Final, Job
 from tasks.framework.retry import Retry
 
 
@@ -78,12 +78,34 @@ def request_of(
         created=now,
         deadline=due + wait if wait is not None else None,
         due=due,
+        expires=wait,
         digest=digest(declared.name, *sent),
         link=_link(options.get("link"), "link"),
         link_error=_link(options.get("link_error"), "link_error"),
         timeout=_first(options.get("timeout"), declared.timeout),
         retry=_numbers(options.get("retry"), declared.retry),
         headers=round_trip(dict(options.get("headers") or {}), "headers"),
+    )
+
+
+def again(final: Final, now: float) -> Job:
+    """Put together the request to do once more what has ended, as a new run."""
+    return Job(
+        id=str(uuid.uuid4()),
+        task=final.task,
+        args=final.args,
+        kwargs=final.kwargs,
+        owner=final.owner,
+        created=now,
+        deadline=now + final.expires if final.expires is not None else None,
+        due=now,
+        expires=final.expires,
+        digest=final.digest,
+        link=final.link,
+        link_error=final.link_error,
+        timeout=final.timeout,
+        retry=final.retry,
+        headers=final.headers,
     )
 
 

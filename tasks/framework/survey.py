@@ -134,8 +134,7 @@ def _of_task(
 
 def _of_pool(pool: str, live: list[Reading]) -> PoolSurvey:
     mine = [reading for reading in live if pool_of(reading.record.task) == pool]
-    waiting = sum(reading.state is State.QUEUED for reading in mine)
-    return PoolSurvey(pool, waiting, _oldest(mine))
+    return PoolSurvey(pool, sum(map(_waits, mine)), _oldest(mine))
 
 
 def _of_worker(backend: Backend, name: str, live: list[Reading]) -> WorkerSurvey:
@@ -156,6 +155,13 @@ def _workers(protocol: Protocol) -> list[str]:
         return []  # another backend's processes are its own to show
     names = (bell.name for bell in backend.bells.glob("[!.]*"))
     return sorted(name for name in names if backend.lives(name))
+
+
+def _waits(reading: Reading) -> bool:
+    """Whether a worker could take it now: it is new, or between two attempts."""
+    if isinstance(reading.record, Run):
+        return reading.state is State.STARTED and reading.record.beat == 0
+    return reading.state is State.QUEUED
 
 
 def _oldest(readings: list[Reading]) -> float | None:
