@@ -274,16 +274,16 @@ class Protocol:
         for follower in final.followers(self.clock()):
             self.submit(follower)
         self.archive.put(final)
-        self.store.delete(f"live:{final.id}")
-        n = 1
-        while n <= final.attempt + 1 or self.store.get(f"run:{final.id}:{n}"):
-            self.store.delete(f"run:{final.id}:{n}")
+        n = final.attempt + 1
+        while self.store.get(f"run:{final.id}:{n + 1}"):
             n += 1
-        self.store.delete(f"stop:{final.id}")
-        self.store.delete(f"call:{final.id}")
+        runs = [f"run:{final.id}:{k}" for k in range(1, n + 1)]
+        left = [f"live:{final.id}", *runs, f"stop:{final.id}", f"call:{final.id}"]
         if final.slot:
+            self.store.delete(*left)
             self.free(final.slot, final.id)
-        self.store.delete(f"job:{final.id}")
+            left = []
+        self.store.delete(*left, f"job:{final.id}")
 
     def free(self, slot: str, run_id: str) -> None:
         """Delete the slot if it still names this run."""

@@ -34,7 +34,7 @@ class Delivery:
 
 
 class LocalBackend:
-    """A queue in SQLite and a doorbell per worker process.
+    """A queue in SQLite and two doorbells per worker process: for new messages, and for nudges.
 
     A message stays until its delivery is over, so that one whose worker died is found again.
     """
@@ -42,6 +42,7 @@ class LocalBackend:
     def __init__(self, path: Path, bells: Path) -> None:
         self._database = Database(path, SCHEMA)
         self.bells = bells
+        self.nudges = bells.parent / "nudges"
 
     def submit(self, message: Json, pool: str, due: float) -> str:
         """Queue the message and wake the workers."""
@@ -62,8 +63,8 @@ class LocalBackend:
         return bool(rows) and (rows[0][0] is None or is_heard(self.bells, rows[0][0]))
 
     def nudge(self) -> None:
-        """Wake every worker, busy ones included."""
-        ring_all(self.bells)
+        """Have every busy worker look at its records."""
+        ring_all(self.nudges)
 
     def lives(self, worker: str) -> bool:
         """Whether a worker process of that name runs."""

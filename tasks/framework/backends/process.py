@@ -38,7 +38,8 @@ class WorkerProcess(Seat):
         self._parent = os.getppid() if supervised else None
         self._main = threading.get_ident()
         self._armed = False
-        self._bell: Doorbell | None = None
+        self._bell = Doorbell(backend.bells, name)
+        self._nudged = Doorbell(backend.nudges, name)
 
     def run(self, kind: type[Worker] | None) -> None:
         """Start the worker, then carry out messages until told to stop.
@@ -46,7 +47,6 @@ class WorkerProcess(Seat):
         Whatever a delivery raises ends the process: what it had claimed is then found and
         delivered again.
         """
-        self._bell = Doorbell(self._backend.bells, self.name)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGUSR1, self._on_interrupt)
@@ -61,13 +61,15 @@ class WorkerProcess(Seat):
         finally:
             runtime().close()
             self._backend.unmark_ready(self.name)
+            self._nudged.close()
             self._bell.close()
 
     def _serve(self) -> None:
         while not self.stopping:
             delivery = self._backend.claim(self._pool, self.name)
             if delivery is None:
-                self.wait(self._until_due())
+                self._bell.wait(self._until_due())
+                self._watch_parent()
                 continue
             execute(delivery.message, self)
             self._backend.done(delivery)
@@ -79,19 +81,19 @@ class WorkerProcess(Seat):
     # -- the seat --------------------------------------------------------------------------
 
     def ring(self) -> None:
-        """Wake whoever waits in this process."""
-        if self._bell is not None:
-            self._bell.ring()
+        """Wake whoever waits in this seat."""
+        self._nudged.ring()
 
     def wait(self, seconds: float) -> bool:
-        """Wait to be rung; see meanwhile whether the parent process lives."""
-        if self._bell is None:
-            raise RuntimeError("a worker process waits only once it has started")
-        rung = self._bell.wait(seconds)
+        """Wait to be rung, by this process or another; see that the parent process lives."""
+        rung = self._nudged.wait(seconds)
+        self._watch_parent()
+        return rung
+
+    def _watch_parent(self) -> None:
         if self._parent is not None and os.getppid() != self._parent and not self.stopping:
             log.error("worker %s stops: the process that started it is gone", self.name)
             signal.pthread_kill(self._main, signal.SIGTERM)
-        return rung
 
     def interrupt(self) -> None:
         """Raise `Interrupted` in the main thread, if a body is in it."""
@@ -116,7 +118,8 @@ class WorkerProcess(Seat):
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self.stopping = True
-        self.ring()
+        self._bell.ring()
+        self._nudged.ring()
         self._raise("stopping")
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
