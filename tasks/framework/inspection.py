@@ -63,21 +63,25 @@ class Details:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The fields of its records; where two have the same, those of the newer one."""
-        found: dict[str, Any] = {"id": self.reading.id, "state": self.reading.state.value}
-        for record in (self.job, self.run, self.reading.record):
-            found = {**(record.to_json() if record else {}), **found}
+        """The fields of its records together; the newest attempt's win."""
+        run = self.run or self.reading.record
+        found = self.job.to_json() if self.job else {}
+        due = found.get("due")
+        found |= run.to_json()
+        if isinstance(run, Run):
+            found["attempt_ended"] = found.pop("ended")
+            found["due"] = run.due or due
         for name in ("digest", "never", "void"):
             found.pop(name, None)
-        return {**found, "pool": pool_of(found["task"]), "stop_asked": self.stop_asked}
+        head = {"id": self.reading.id, "state": self.reading.state.value}
+        return {**head, **found, **head, "pool": pool_of(found["task"])}
 
     def to_json(self) -> dict[str, Any]:
         """Return it with its times in words."""
-        times = TIMES | {"stop_asked"}
         found = {
-            name: stamp(value) if name in times else value for name, value in self.fields.items()
+            name: stamp(value) if name in TIMES else value for name, value in self.fields.items()
         }
-        return {**found, "waiting": self.waiting}
+        return {**found, "waiting": self.waiting, "stop_asked": stamp(self.stop_asked)}
 
 
 def stamp(seconds: float | None) -> str | None:
@@ -169,19 +173,24 @@ def details(protocol: Protocol, run_id: str) -> Details | None:
 
 
 def finished(
-    protocol: Protocol, task: str, *, before: float | None = None, since: float = 0.0
+    protocol: Protocol,
+    task: str,
+    *,
+    before: float | None = None,
+    since: float = 0.0,
+    page: int = PAGE,
 ) -> Iterator[Final]:
     """Yield a task's finished runs that were sent between two moments, newest first."""
     after = (before, "") if before is not None else None
     while True:
-        page = protocol.archive.list(task=task, after=after, limit=PAGE)
-        for record in page:
+        records = protocol.archive.list(task=task, after=after, limit=page)
+        for record in records:
             if record.created < since:
                 return
             yield record
-        if len(page) < PAGE:
+        if len(records) < page:
             return
-        after = page[-1].position
+        after = records[-1].position
 
 
 def count_old(protocol: Protocol, task: str, *, before: float) -> int:

@@ -14,7 +14,7 @@ from tasks.framework.backends.doorbell import Doorbell
 from tasks.framework.backends.local import LocalBackend
 from tasks.framework.survey import survey
 from tests.tasks.framework.lives import STATES, every_life
-from tests.tasks.framework.rig import Rig, no_wait, request
+from tests.tasks.framework.rig import Rig, request
 
 HOUR = 3600.0
 
