@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import traceback
@@ -11,7 +12,7 @@ from typing import Any
 from tasks.framework import signals
 from tasks.framework.context import RunContext, running
 from tasks.framework.errors import Interrupted, RetryRequested
-from tasks.framework.heartbeat import STOPPED, TIMEOUT, Heartbeat, timed_out
+from tasks.framework.heartbeat import STOPPED, TIMEOUT, Heartbeat, Pacemaker, timed_out
 from tasks.framework.message import round_trip
 from tasks.framework.protocol import Protocol
 from tasks.framework.records import Claim, Ending, Job, Json
@@ -26,21 +27,26 @@ CHANCE = random.Random()
 """Where the jitter of retries comes from."""
 
 
-def execute(message: Json, seat: Seat | None = None) -> None:
+def execute(message: Json, seat: Seat | None = None, pacemaker: Pacemaker | None = None) -> None:
     """Carry out one delivery of a run: claim, look, body, end.
 
     May be called any number of times for the same run, in any process; at most one call at a
     time runs the body. An interruption can land on any line between arming and disarming, so
     what has been claimed is found out from the records afterwards.
     """
-    delivery = _Delivery(runtime(), message["id"], seat or Seat())
-    try:
-        with delivery.seat.armed():
-            delivery.run()
-    except Interrupted:
-        delivery.interrupted()
-    else:
-        delivery.end()
+    seat = seat or Seat()
+    with contextlib.ExitStack() as stack:
+        if pacemaker is None:
+            pacemaker = Pacemaker(seat)
+            stack.callback(pacemaker.close)
+        delivery = _Delivery(runtime(), message["id"], seat, pacemaker)
+        try:
+            with seat.armed():
+                delivery.run()
+        except Interrupted:
+            delivery.interrupted()
+        else:
+            delivery.end()
 
 
 @dataclass(frozen=True)
@@ -51,11 +57,11 @@ class Parking:
 
 
 class _Delivery:
-    def __init__(self, chosen: Runtime, run_id: str, seat: Seat) -> None:
-        self.runtime, self.run_id, self.seat = chosen, run_id, seat
+    def __init__(self, chosen: Runtime, run_id: str, seat: Seat, pacemaker: Pacemaker) -> None:
+        self.runtime, self.run_id = chosen, run_id
+        self.seat, self.pacemaker = seat, pacemaker
         self.protocol: Protocol = chosen.protocol
         self.context: RunContext | None = None
-        self.heartbeat: Heartbeat | None = None
         self.ending: Ending | Parking | None = None
 
     def run(self) -> None:
@@ -63,18 +69,20 @@ class _Delivery:
         if claim is None:
             return
         context = self.context = RunContext(claim, self.seat.ring)
-        self.heartbeat = Heartbeat(context, self.protocol, self.seat)
         signals.send(signals.started, claim.run, run_id=self.run_id)
-        self.ending = self._body(claim, context, self.heartbeat)
+        self.ending = self._body(claim, context)
 
     def _wait(self) -> None:
         self.seat.wait(1.0)
 
-    def _body(self, claim: Claim, context: RunContext, heartbeat: Heartbeat) -> Ending | Parking:
+    def _body(self, claim: Claim, context: RunContext) -> Ending | Parking:
         token = running.set(context)
         try:
-            with heartbeat:
+            self.pacemaker.begin(Heartbeat(context, self.protocol, self.seat))
+            try:
                 result = _call(self.runtime, claim.job)
+            finally:
+                self.pacemaker.end()
             checked = round_trip(result, "result")
         except (Exception, SystemExit, RetryRequested) as error:
             log.info("run %s failed", self.run_id, exc_info=True)
@@ -105,8 +113,7 @@ class _Delivery:
 
     def interrupted(self) -> None:
         """See what the interruption was about, and leave the records as it demands."""
-        if self.heartbeat:
-            self.heartbeat.stop()
+        self.pacemaker.end()
         reason = self.context.stop_reason if self.context else None
         _, newest = self.protocol.newest(self.run_id)
         mine = self.context.peek() if self.context else newest

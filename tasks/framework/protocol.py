@@ -222,9 +222,11 @@ class Protocol:
         return False
 
     def hand_back(self, claim: Claim) -> None:
-        """Say that this attempt was asked to stop, and send the run again: it costs nothing."""
-        self.silence(claim.job.id, replace(claim.run, ended=HANDED))
-        self.spawn(claim.job, self.clock())
+        """Say that this attempt was asked to stop; look; send the run again: it costs nothing."""
+        handed = replace(claim.run, beat=0.0, ended=HANDED)
+        self.silence(claim.job.id, handed)
+        if not self.look(claim.job.id, handed):  # as in park
+            self.spawn(claim.job, self.clock())
 
     def park(self, claim: Claim, due: float) -> None:
         """Say that this attempt raised and the next one may start at ``due``; then look."""

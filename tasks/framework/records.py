@@ -21,19 +21,28 @@ RETRY, HANDED, LOST = "retry", "handed", "lost"
 """How an attempt can end without ending its run."""
 
 
+_names: dict[type, tuple[str, ...]] = {}
+
+
+def names_of(record: type[Record]) -> tuple[str, ...]:
+    """Return the names of a record's fields; remembered, since records are read all the time."""
+    if record not in _names:
+        _names[record] = tuple(item.name for item in dataclasses.fields(record))
+    return _names[record]
+
+
 @dataclass(frozen=True)
 class Record:
     """Something that is kept in a store."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object. It is never empty, since an empty object reads as none."""
-        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return {name: getattr(self, name) for name in names_of(type(self))}
 
     @classmethod
     def from_json(cls, value: Json) -> Self:
         """Read what `to_json` wrote, leaving out what a newer version may have added."""
-        names = {item.name for item in dataclasses.fields(cls)}
-        return cls(**{name: item for name, item in value.items() if name in names})
+        return cls(**{name: value[name] for name in names_of(cls) if name in value})
 
 
 @dataclass(frozen=True)
@@ -146,7 +155,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Ending:
+class Ending(Record):
     """What a worker, a revoker or the tick has to say about how a run ended."""
 
     state: State
@@ -197,12 +206,7 @@ class Final(Record):
     @classmethod
     def of(cls, job: Job, ending: Ending, now: float) -> Self:
         """Put the whole record together: nothing else is read when it is archived."""
-        known = {
-            item.name: getattr(source, item.name)
-            for source in (job, ending)
-            for item in dataclasses.fields(source)
-        }
-        return super().from_json({**known, "ended": now})
+        return super().from_json({**job.to_json(), **ending.to_json(), "ended": now})
 
     @classmethod
     def from_json(cls, value: Json) -> Self:

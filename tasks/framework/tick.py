@@ -17,13 +17,16 @@ def tick(protocol: Protocol) -> int:
 
     Safe to run at any time, in any number of processes, and to be killed at any point.
     """
-    ids: dict[str, None] = {}
+    ids: dict[str, list[str]] = {}
     for prefix in PREFIXES:
-        ids.update((key.split(":")[1], None) for key, _ in protocol.store.scan(prefix))
+        for key, _ in protocol.store.scan(prefix):
+            ids.setdefault(key.split(":")[1], []).append(key)
     for slot, held in list(protocol.store.scan("slot:")):
         settle_slot(protocol, slot, Slot.from_json(held))
-    for run_id in ids:
-        settle(protocol, run_id)
+    for run_id, keys in ids.items():
+        if settle(protocol, run_id):
+            # finish goes by the number of attempts; a late claim can lie behind a gap
+            protocol.store.delete(*(key for key in keys if key.startswith("run:")))
     return len(ids)
 
 
@@ -43,14 +46,14 @@ def settle_slot(protocol: Protocol, slot: str, held: Slot) -> None:
     protocol.store.delete(slot, if_value=held.to_json())
 
 
-def settle(protocol: Protocol, run_id: str) -> None:
-    """Bring one run a step nearer to its end, if nobody else is doing so."""
+def settle(protocol: Protocol, run_id: str) -> bool:
+    """Bring one run a step nearer to its end, if nobody else is; say whether it had ended."""
     now = protocol.clock()
     job = protocol.job(run_id)
     if protocol.settle_final(run_id):
-        return
+        return True
     if not job or job.void:
-        return
+        return False
     if now - job.created >= protocol.timing.grace:
         protocol.put_live(job)
     n, run = protocol.newest(run_id)
@@ -62,6 +65,7 @@ def settle(protocol: Protocol, run_id: str) -> None:
             protocol.backend.cancel(call.call)
     elif not _beats(protocol, run, now):
         _settle_silent(protocol, job, run, call.call if call else None)
+    return False
 
 
 def _beats(protocol: Protocol, run: Run | None, now: float) -> bool:

@@ -15,6 +15,7 @@ from tasks.framework.backends.doorbell import Doorbell
 from tasks.framework.backends.local import LocalBackend
 from tasks.framework.errors import Interrupted
 from tasks.framework.execute import execute
+from tasks.framework.heartbeat import Pacemaker
 from tasks.framework.runtime import runtime
 from tasks.framework.seat import Seat
 from tasks.framework.worker import Worker
@@ -65,14 +66,16 @@ class WorkerProcess(Seat):
             self._bell.close()
 
     def _serve(self) -> None:
+        pacemaker = Pacemaker(self)
         while not self.stopping:
             delivery = self._backend.claim(self._pool, self.name)
             if delivery is None:
                 self._bell.wait(self._until_due())
                 self._watch_parent()
                 continue
-            execute(delivery.message, self)
+            execute(delivery.message, self, pacemaker)
             self._backend.done(delivery)
+        pacemaker.close()
 
     def _until_due(self) -> float:
         due = self._backend.next_due(self._pool)

@@ -45,6 +45,8 @@ class SqliteStore:
 
     def delete(self, *keys: str, if_value: Json | None = None) -> None:
         """Remove them, with ``if_value`` only if that is their value: one statement either way."""
+        if not keys:
+            return
         places = ", ".join("?" * len(keys))
         sql = f"DELETE FROM records WHERE key IN ({places})"  # noqa: S608 - question marks only
         if if_value is None:

@@ -133,6 +133,6 @@ def test_a_missed_interval_is_made_good_while_it_lasts() -> None:
 def test_a_declaration_that_makes_no_sense_is_refused(
     options: dict[str, Any], message: str
 ) -> None:
+    declare: Any = task
     with pytest.raises(ValueError, match=message):
-        declare: Any = task
         declare(name="tests.senseless", **options)(nothing)
