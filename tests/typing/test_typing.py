@@ -1,0 +1,60 @@
+"""What a type checker accepts and refuses: run once over the examples, compared line by line."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+
+EXPECTED = re.compile(r"# error: ([a-z, -]+)$")
+FOUND = re.compile(r"^(\w+)\.py:(\d+): error: .*\[([a-z-]+)\]$", re.MULTILINE)
+
+Found = dict[tuple[str, int], set[str]]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
+    """Return the codes of all errors by file and line."""
+    pytest.importorskip("mypy", reason="not among the libraries of the lowest versions")
+    place = tmp_path_factory.mktemp("examples")
+    shutil.copy(HERE / "accepted.py", place)
+    mistakes = (HERE / "refused.py").read_text(encoding="utf-8")
+    # elsewhere its first line keeps the checker quiet
+    (place / "refused.py").write_text(mistakes.replace("# mypy: ignore-errors\n", "\n"))
+    options = ["--strict", "--warn-unreachable", "--python-version=3.11", "--no-error-summary"]
+    places = [f"--cache-dir={ROOT / '.mypy_cache' / 'examples'}", "--config-file="]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, *places, "accepted.py", "refused.py"],
+        cwd=place,
+        env={"MYPYPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+    errors: Found = {}
+    for file, line, code in FOUND.findall(done.stdout):
+        errors.setdefault((file, int(line)), set()).add(code)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return errors
+
+
+def test_what_is_right_is_accepted(found: Found) -> None:
+    assert [where for where in found if where[0] == "accepted"] == []
+
+
+def test_what_is_wrong_is_refused_for_the_right_reason(found: Found) -> None:
+    expected = {
+        ("refused", number): set(marked[1].split(", "))
+        for number, line in enumerate((HERE / "refused.py").read_text().splitlines(), start=1)
+        if (marked := EXPECTED.search(line))
+    }
+    assert len(expected) > 20
+    assert {where: codes for where, codes in found.items() if where[0] == "refused"} == expected
