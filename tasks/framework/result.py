@@ -14,6 +14,7 @@ from tasks.framework.errors import (
     RunUnfinished,
     UnknownRun,
 )
+from tasks.framework.plan import child_ids, revoke
 from tasks.framework.reading import Reading, read
 from tasks.framework.records import Final
 from tasks.framework.runtime import runtime
@@ -22,7 +23,7 @@ from tasks.framework.states import State
 
 R = TypeVar("R")
 
-FIRST_POLL, LAST_POLL = 0.002, 0.25
+FIRST_POLL, LAST_POLL = 0.0005, 0.25
 """How long `AsyncResult.get` sleeps between two reads, in seconds: each time longer."""
 
 
@@ -66,6 +67,14 @@ class AsyncResult(Generic[R]):
         """What the body raised, as a record: type, message, details, traceback."""
         return self.read().error
 
+    @property
+    def children(self) -> list[AsyncResult[Any]]:
+        """The runs that came out of this one so far: members of a chain or group, else links."""
+        protocol, record = runtime().protocol, self.read().record
+        whole = record if isinstance(record, Final) else protocol.job(self.id)
+        whole = whole or self._final()  # it has ended just now
+        return [AsyncResult(each) for each in child_ids(whole) if read(protocol, each)]
+
     def ready(self) -> bool:
         """Whether the run has ended."""
         return self.state.final
@@ -90,7 +99,7 @@ class AsyncResult(Generic[R]):
             if left <= 0:
                 raise ResultTimeout(self.id, timeout)
             time.sleep(min(pause, left))
-            pause = min(pause * 1.5, LAST_POLL)
+            pause = min(pause * 1.3, LAST_POLL)
         return self._result(reading)
 
     def _result(self, reading: Reading) -> R:
@@ -133,5 +142,5 @@ class AsyncResult(Generic[R]):
         return record
 
     def revoke(self) -> bool:
-        """Have it not start, or stop. False if it is unknown or has ended already."""
-        return runtime().protocol.revoke(self.id)
+        """Have it and its members not start, or stop. False if it is unknown or has ended."""
+        return revoke(runtime().protocol, self.id)
