@@ -301,15 +301,16 @@ class Protocol:
         if not job or job.void:
             return False
         call = self.call(run_id)
-        if self.never(run_id, State.REVOKED):
-            if call:
-                self.backend.cancel(call.call)
-            return True
-        self.store.add(f"stop:{run_id}", {"asked": self.clock()})
-        _, run = self.newest(run_id)
-        if run and run.beat == 0:  # between two attempts: nobody would look before the next
+        if not self.never(run_id, State.REVOKED):
+            self.store.add(f"stop:{run_id}", {"asked": self.clock()})
+            _, run = self.newest(run_id)
+            if not run or run.beat > 0:
+                self.backend.nudge()
+                return True
+            # between two attempts: nobody would look before the next
             self.end(run_id, Ending.of(State.REVOKED, run))
-        self.backend.nudge()
+        if call:
+            self.backend.cancel(call.call)
         return True
 
 
