@@ -1,19 +1,19 @@
-"""Declaring tasks and sending them: ``@task``, `Task`, `Signature` and the registry."""
+"""Declaring tasks and sending them: ``@task``, `Task` and the registry."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, Unpack, overload
 
+from tasks.framework.canvas import Signature
 from tasks.framework.errors import TaskNotFound
-from tasks.framework.message import round_trip
 from tasks.framework.records import Job
 from tasks.framework.result import AsyncResult
 from tasks.framework.retry import Retry
 from tasks.framework.runtime import runtime
 from tasks.framework.schedule import Cron, Crontab, Every, Period
-from tasks.framework.sending import SendOptions, request_of
+from tasks.framework.sending import SendOptions
 from tasks.framework.worker import Worker
 
 P = ParamSpec("P")
@@ -25,23 +25,6 @@ CPU = "cpu"
 
 registry: dict[str, Task[..., Any]] = {}
 """Every declared task by name, filled as modules are imported."""
-
-
-@dataclass(frozen=True)
-class Signature(Generic[R]):
-    """A call not made yet: task and arguments, as JSON."""
-
-    task: str
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-
-    def delay(self) -> AsyncResult[R]:
-        """Send it."""
-        return find(self.task).apply_async(self.args, self.kwargs)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON, for a ``link``."""
-        return {"task": self.task, "args": list(self.args), "kwargs": dict(self.kwargs)}
 
 
 class Task(Generic[P, R]):
@@ -73,8 +56,16 @@ class Task(Generic[P, R]):
         return self.apply_async(args, kwargs)
 
     def s(self, *args: Any, **kwargs: Any) -> Signature[R]:
-        """Describe a call, perhaps only in part."""
-        return Signature(self.name, args, kwargs)
+        """Describe a call, perhaps only in part: a chain gives the first argument."""
+        return Signature(self, args, kwargs)
+
+    def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]:
+        """Describe a whole call, which is not given what came before it in a chain."""
+        return Signature(self, args, kwargs, immutable=True)
+
+    def map(self, items: Iterable[Any]) -> list[AsyncResult[R]]:
+        """Send one call per item, with the item as its first argument."""
+        return [self.apply_async((item,)) for item in items]
 
     def apply_async(
         self,
@@ -90,10 +81,7 @@ class Task(Generic[P, R]):
             LimitReached: the owner's limit is reached.
             ValueError: an option cannot be used; the message names it.
         """
-        protocol = runtime().protocol
-        sent = round_trip(list(args), "args"), round_trip(dict(kwargs or {}), "kwargs")
-        request = request_of(self, sent, options, protocol.clock())
-        return AsyncResult(protocol.submit(request, limit=options.get("limit")))
+        return Signature(self, args, kwargs or {}, options).apply_async()
 
 
 @dataclass(frozen=True)
