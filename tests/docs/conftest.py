@@ -13,7 +13,9 @@ from tasks.framework.task import registry
 def eager() -> Iterator[None]:
     """Give a section what its reader has: a fresh eager runtime, and only its own tasks."""
     before = dict(registry)
-    registry.clear()
+    for name in before:
+        if not name.startswith("tasks.framework."):
+            del registry[name]
     configure(eager_runtime())
     try:
         yield

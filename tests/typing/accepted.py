@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
-from tasks.framework import AsyncResult, Retry, Signature, State, Task, Worker, current, task
+from tasks.framework import (
+    AsyncResult,
+    Retry,
+    Signature,
+    State,
+    Task,
+    Worker,
+    chain,
+    current,
+    group,
+    task,
+)
 from tasks.framework.archives import Archive
 from tasks.framework.archives.memory import MemoryArchive
 from tasks.framework.archives.sqlite import SqliteArchive
@@ -71,6 +82,18 @@ def calls() -> None:
     assert_type(report(), str)
 
 
+def compositions() -> None:
+    """A chain has the type of its last call, a group that of a list."""
+    assert_type(add.s(1) | fetch.s(), Signature[dict[str, Any]])
+    assert_type(chain(add.s(1), add.s(), report.si()), Signature[str])
+    assert_type(group(add.s(n) for n in range(3)), Signature[list[int]])
+    assert_type(group(add.s(1), add.s(2)).delay().get(timeout=1), list[int])
+    assert_type(group(add.s(1)) | report.si(), Signature[str])
+    assert_type(add.s(1).set(timeout=60).apply_async(task_id="sum"), AsyncResult[int])
+    assert_type(add.map([1, 2]), list[AsyncResult[int]])
+    add.apply_async((1,), link=add.s(1) | fetch.s())
+
+
 def workers() -> None:
     """The worker is the framework's to give; nobody passes it."""
     assert_type(translate("one"), str)
@@ -107,6 +130,7 @@ def results(result: AsyncResult[int]) -> None:
     assert_type(result.ready(), bool)
     assert_type(result.revoke(), bool)
     assert_type(result.retry(), AsyncResult[int])
+    assert_type(result.children, list[AsyncResult[Any]])
     assert_type(AsyncResult[str]("id").get(timeout=1), str)
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tasks.framework import AsyncResult, Protocol, Retry, Worker, current, task
+from tasks.framework import AsyncResult, Protocol, Retry, Worker, chain, current, group, task
 from tasks.framework.archives.memory import MemoryArchive
 from tasks.framework.backends.eager import EagerBackend
 from tasks.framework.stores.memory import MemoryStore
@@ -32,6 +32,17 @@ def calls() -> None:
     add.delay(1, z=2)  # error: call-arg
     add.apply_async(1)  # error: arg-type
     add.apply_asink((1,))  # error: attr-defined
+
+
+def compositions() -> None:
+    chain(add)  # error: call-overload
+    group(add)  # error: call-overload
+    add.s(1) | add  # error: operator
+    add.si("1")  # error: arg-type
+    add.s(1).set(countdwon=1)  # error: call-arg
+    add.map(1)  # error: arg-type
+    text: str = chain(add.s(1), add.s(1)).delay().get(timeout=1)  # error: assignment
+    add.s(text)
 
 
 def workers(model: Model) -> None:
