@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from tasks.framework.inspection import (
     resolve,
     summary,
 )
-from tasks.framework.reading import Reading, read
+from tasks.framework.reading import read
 from tasks.framework.survey import survey
 from tasks.maintenance import DAY, RETENTION
 
@@ -170,7 +169,8 @@ def revoke(*, data: Data, run_ids: tuple[str, ...]) -> None:
     unknown = False
     for run_id in dict.fromkeys(run_ids):
         before = read(data.protocol, run_id)
-        after = before if before is None or before.state.final else _revoked(data.protocol, run_id)
+        data.protocol.revoke(run_id)
+        after = read(data.protocol, run_id)
         if before is None or after is None:
             unknown = True
             click.echo(f"Error: {_unknown(run_id)}", err=True)
@@ -192,9 +192,6 @@ def retry(*, data: Data, run_id: str) -> None:
     reading = read(data.protocol, run_id)
     if reading is None:
         raise click.ClickException(_unknown(run_id))
-    if not reading.state.final:
-        fact = f"Run {run_id} is {reading.state}, so it cannot be sent again yet."
-        raise click.ClickException(f"{fact} Wait for it to end, or revoke it.")
     if reading.state is State.SUCCEEDED:
         fact = f"Run {run_id} has succeeded."
         raise click.ClickException(f"{fact} Only what failed, expired or was revoked is retried.")
@@ -216,7 +213,7 @@ def retry(*, data: Data, run_id: str) -> None:
 @with_data
 def purge(*, data: Data, days: int, names: tuple[str, ...], yes: bool) -> None:
     """Forget old finished runs for good. The files of jobs stay."""
-    before = time.time() - days * DAY
+    before = data.protocol.clock() - days * DAY
     found = resolve(data.protocol, names)
     counts = {task: count_old(data.protocol, task, before=before) for task in found}
     if not any(counts.values()):
@@ -241,11 +238,6 @@ def schedule(*, data: Data, as_json: bool) -> None:
         _print_json({"tasks": [each.to_json() for each in found]})
         return
     show_agenda(found)
-
-
-def _revoked(protocol: Protocol, run_id: str) -> Reading | None:
-    protocol.revoke(run_id)
-    return read(protocol, run_id)
 
 
 def _ended(state: State) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from tasks.framework import State
+from tasks.framework import NotConfigured, State, runtime
 from tasks.framework.backends.doorbell import Doorbell
 from tasks.framework.reading import read
 from tests.commands.support import run
@@ -228,6 +228,12 @@ def test_the_schedule_shows_each_periodic_task_with_its_next_time(lives: Rig) ->
     assert found[tick.name]["last"]["id"] == f"{tick.name}@90s-1"
     assert found["tasks.maintenance.purge"]["period"] == "17 3 * * * (UTC)"
     assert found["tasks.maintenance.purge"]["next"].endswith("03:17:00+00:00")
+
+
+def test_a_command_leaves_no_runtime_behind(lives: Rig) -> None:
+    tasks(lives, "list")
+    with pytest.raises(NotConfigured):
+        runtime()
 
 
 def test_a_directory_without_records_is_one_line_and_stays_empty(tmp_path: Path) -> None:

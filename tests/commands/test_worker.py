@@ -16,8 +16,9 @@ import pytest
 from commands.serve import pools_of
 from settings import Settings
 from tasks import embedded
-from tasks.framework import configure
+from tasks.framework import configure, runtime
 from tasks.framework.backends.doorbell import is_heard
+from tasks.framework.backends.local import LocalBackend
 from tasks.framework.task import Options, Task, registry
 from tasks.maintenance import purge
 from tests.commands.support import PROJECT, run
@@ -46,6 +47,14 @@ def say(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
+def queue(data: Path) -> LocalBackend:
+    """Use the data directory in this process too."""
+    embedded.configure(Settings(data_dir=data))
+    backend = runtime().protocol.backend
+    assert isinstance(backend, LocalBackend)
+    return backend
+
+
 def names(data: Path) -> set[str]:
     """Return the workers that take runs."""
     ready = [path.name for path in (data / "ready").glob("*")]
@@ -70,7 +79,7 @@ def test_so_many_workers_of_the_tasks_pool_run_and_carry_them_out(tmp_path: Path
         assert say(process) == "Starting workers: 2 of pool cpu. Ctrl-C stops them.\n"
         assert say(process) == "Ready: the workers take jobs.\n"
         assert len(names(tmp_path)) == 2
-        embedded.configure(Settings(data_dir=tmp_path))
+        queue(tmp_path)
         assert purge.delay().get(30) == 0
         configure(None)
     assert names(tmp_path) == set()
@@ -85,6 +94,22 @@ def test_a_worker_that_dies_is_replaced_by_one_of_another_name(tmp_path: Path) -
         os.kill(child, signal.SIGKILL)
         after = eventually(lambda: names(tmp_path) - before)
         assert len(after) == 1
+
+
+def test_what_a_dead_worker_had_in_hand_is_carried_out_by_the_next(tmp_path: Path) -> None:
+    backend = queue(tmp_path)
+    found_at_the_start = purge.delay()
+    assert backend.claim("cpu", "long-dead")
+    with working(tmp_path, "--tasks", "purge") as process:
+        assert found_at_the_start.get(30) == 0
+        (name,) = names(tmp_path)
+        (child,) = children_of(process.pid)
+        os.kill(child, signal.SIGSTOP)
+        lost_on_the_way = purge.delay()
+        assert backend.claim("cpu", name)
+        os.kill(child, signal.SIGKILL)
+        assert lost_on_the_way.get(30) == 0
+    configure(None)
 
 
 def test_an_unknown_task_is_one_line_with_near_matches(tmp_path: Path) -> None:

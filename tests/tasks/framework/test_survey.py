@@ -14,6 +14,7 @@ from tasks.framework.backends.doorbell import Doorbell
 from tasks.framework.backends.local import LocalBackend
 from tasks.framework.survey import survey
 from tests.tasks.framework.lives import STATES, every_life
+from tests.tasks.framework.local_app import hold
 from tests.tasks.framework.rig import Rig, request
 
 HOUR = 3600.0
@@ -57,11 +58,23 @@ def test_a_count_that_is_cut_short_says_so(lives: Rig) -> None:
 
 
 def test_what_a_pool_could_run_now_waits_for_it_and_the_oldest_says_how_long(lives: Rig) -> None:
+    waited = request("newer", created=lives.clock.now, due=lives.clock.now)
+    lives.protocol.submit(waited)
     lives.clock.now += 60
-    (pool,) = survey(lives.protocol, ["t"], span=HOUR).pools
-    began = lives.clock.now - 60 - len(STATES)
-    sent = began + list(STATES).index("waiting")
-    assert (pool.pool, pool.waiting, pool.oldest) == ("cpu", 1, lives.clock.now - sent)
+
+    found = survey(lives.protocol, ["t"], span=HOUR)
+
+    sent = waited.created - len(STATES) + list(STATES).index("waiting")
+    (pool,) = found.pools
+    assert (pool.pool, pool.waiting, pool.oldest) == ("cpu", 2, lives.clock.now - sent)
+    assert found.tasks[0].oldest == pool.oldest
+
+
+def test_each_pool_has_its_own_waiting_runs(lives: Rig) -> None:
+    lives.protocol.submit(request("far", task=hold.name, created=lives.clock.now))
+    found = survey(lives.protocol, ["t", hold.name], span=HOUR).pools
+    assert [(each.pool, each.waiting) for each in found] == [("cpu", 1), ("holder", 1)]
+    assert found[1].oldest == 0
 
 
 def test_a_run_whose_worker_was_lost_waits_for_its_pool_again(lives: Rig) -> None:
