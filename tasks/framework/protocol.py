@@ -29,9 +29,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tasks.framework import signals
-from tasks.framework.archives import Archive
 from tasks.framework.backends import Backend
 from tasks.framework.errors import IdTaken, LimitReached
+from tasks.framework.ledger import Ledger
 from tasks.framework.records import (
     HANDED,
     LOST,
@@ -47,7 +47,6 @@ from tasks.framework.records import (
     Slot,
 )
 from tasks.framework.states import State
-from tasks.framework.stores import Store
 
 GENERATIONS = 100
 """How often an id may have been abandoned before a submission gives up."""
@@ -69,39 +68,13 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Protocol(Ledger):
     """The protocol over one store, archive and backend. Holds no state of its own."""
 
-    store: Store
-    archive: Archive
     backend: Backend
     clock: Callable[[], float]
     pool_of: Callable[[str], str]
     timing: Timing = Timing()
-
-    # -- records ---------------------------------------------------------------------------
-
-    def job(self, run_id: str) -> Job | None:
-        """Read ``job:{id}``, which may be void."""
-        value = self.store.get(f"job:{run_id}")
-        return Job.from_json(value) if value else None
-
-    def final(self, run_id: str) -> Final | None:
-        """Read ``final:{id}``."""
-        value = self.store.get(f"final:{run_id}")
-        return Final.from_json(value) if value else None
-
-    def call(self, run_id: str) -> Call | None:
-        """Read ``call:{id}``."""
-        value = self.store.get(f"call:{run_id}")
-        return Call.from_json(value) if value else None
-
-    def newest(self, run_id: str) -> tuple[int, Run | None]:
-        """Read the newest attempt; they are numbered from 1 without a gap."""
-        n, newest = 0, None
-        while value := self.store.get(f"run:{run_id}:{n + 1}"):
-            n, newest = n + 1, Run.from_json(value)
-        return n, newest
 
     # -- submit ----------------------------------------------------------------------------
 
