@@ -51,8 +51,8 @@ class Heartbeat:
         (``TIMEOUT``), or when no beat could be written for so long that others must take this
         worker for dead (``SILENT``).
         """
-        if self._context.stop_reason:
-            return None  # told already
+        if self._context.stop_reason or self.over.is_set():
+            return None  # told already, or there is nobody left to tell
         limit = self._context.job.timeout
         if limit is not None and time.monotonic() - self._context.started >= limit:
             return TIMEOUT
@@ -65,12 +65,15 @@ class Heartbeat:
             return SILENT if silent else None
 
     def stop_body(self, reason: str) -> None:
-        """Interrupt the body; when that does not end it, end the run and the process."""
+        """Interrupt the body, which must be this heartbeat's own still."""
         self._context.stop_reason = reason
         self._seat.interrupt()
+
+    def see_it_stop(self) -> None:
+        """When the interruption does not end the body, end the run and the process."""
         if self.over.wait(self._protocol.timing.kill_after):
             return
-        if reason == TIMEOUT:  # it would have said so itself
+        if self._context.stop_reason == TIMEOUT:  # it would have said so itself
             self._protocol.end(self._context.job.id, timed_out(self._context))
         self._seat.kill()
 
@@ -129,5 +132,7 @@ class Pacemaker:
             with self._beating:
                 current = self._heartbeat
                 reason = current.check(rung=rung) if current else None
+                if current and reason:  # while it is held, no other body can begin
+                    current.stop_body(reason)
             if current and reason:
-                current.stop_body(reason)
+                current.see_it_stop()
