@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import multiprocessing
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,25 @@ def test_the_suite_is_there() -> None:
 def test_it_fits_on_a_screen() -> None:
     code = section("Your own store").blocks[0].code
     assert len([line for line in code.splitlines() if line.strip()]) <= 65
+
+
+def test_a_reader_finds_the_old_record_or_the_new_one(tmp_path: Path) -> None:
+    store, over = open_store(tmp_path), threading.Event()
+    whole = [{"text": letter * 200_000} for letter in "ab"]
+    store.put("a:1", whole[0])
+    seen = []
+
+    def look() -> None:
+        while not over.is_set():
+            seen.append(store.get("a:1") in whole)
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        for n in range(100):
+            store.put("a:1", whole[n % 2])
+        over.set()
+        looking.result()
+    assert all(seen)
 
 
 def compete(path: Path, who: int, won: Queue[tuple[int, int]]) -> None:
