@@ -95,6 +95,7 @@ def facts_of(found: Details) -> list[tuple[str, str]]:
         ("error", f"{error.get('type')}: {error.get('message')}" if error else ""),
         ("details", _shortened(error.get("details"))),
     ]
+    facts += [("child", f"{child.id} ({child.state})") for child in found.children]
     facts += [("log", line) for line in fields.get("logs", ())]
     facts += [("traceback", line) for line in (error.get("traceback") or "").splitlines()]
     return [(name, value) for name, value in facts if value]

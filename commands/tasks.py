@@ -169,7 +169,7 @@ def revoke(*, data: Data, run_ids: tuple[str, ...]) -> None:
     unknown = False
     for run_id in dict.fromkeys(run_ids):
         before = read(data.protocol, run_id)
-        data.protocol.revoke(run_id)
+        AsyncResult[Any](run_id).revoke()  # and the members of a chain or group
         after = read(data.protocol, run_id)
         if before is None or after is None:
             unknown = True
@@ -212,7 +212,10 @@ def retry(*, data: Data, run_id: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_data
 def purge(*, data: Data, days: int, names: tuple[str, ...], yes: bool) -> None:
-    """Forget old finished runs for good. The files of jobs stay."""
+    """Forget old finished runs for good. The files of jobs stay.
+
+    Name more days than any chain or group takes: its members must not be forgotten before it.
+    """
     before = data.protocol.clock() - days * DAY
     found = resolve(data.protocol, names)
     counts = {task: count_old(data.protocol, task, before=before) for task in found}

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from tasks.framework.errors import TasksError
+from tasks.framework.plan import child_ids
 from tasks.framework.protocol import Protocol
 from tasks.framework.reading import Reading, listing, read
 from tasks.framework.records import Final, Job, Run
@@ -21,6 +22,9 @@ MAX_LIVE = 10_000
 
 MAX_COUNTED = 10_000
 """How many records of one task are counted before a survey says that it was cut short."""
+
+MAX_CHILDREN = 100
+"""How many of the runs that came out of one are looked for."""
 
 PAGE = 500
 """How many records are asked of an archive at a time."""
@@ -53,6 +57,7 @@ class Details:
 
     ``job`` and ``run`` are the records of a run that has not ended; ``waiting`` says whether
     the backend still holds its newest delivery, ``stop_asked`` when it was asked to stop.
+    ``children`` are the first `MAX_CHILDREN` runs that came out of it.
     """
 
     reading: Reading
@@ -60,6 +65,7 @@ class Details:
     run: Run | None = None
     waiting: bool = False
     stop_asked: float | None = None
+    children: tuple[Reading, ...] = ()
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -81,7 +87,9 @@ class Details:
         found = {
             name: stamp(value) if name in TIMES else value for name, value in self.fields.items()
         }
-        return {**found, "waiting": self.waiting, "stop_asked": stamp(self.stop_asked)}
+        children = [{"id": child.id, "state": child.state.value} for child in self.children]
+        asked = stamp(self.stop_asked)
+        return {**found, "waiting": self.waiting, "stop_asked": asked, "children": children}
 
 
 def stamp(seconds: float | None) -> str | None:
@@ -154,12 +162,11 @@ def list_runs(
 def details(protocol: Protocol, run_id: str) -> Details | None:
     """Read everything about one run. None: nothing is known of this id."""
     reading = read(protocol, run_id)
-    if reading is None or isinstance(reading.record, Final):
-        return Details(reading) if reading else None
-    job = protocol.job(run_id)
-    if job is None:  # it has ended just now
+    job = None if reading is None or reading.state.final else protocol.job(run_id)
+    if job is None and reading and not reading.state.final:  # it has ended just now
         reading = read(protocol, run_id)
-        return Details(reading) if reading else None
+    if reading is None or job is None:
+        return _of_ended(protocol, reading) if reading else None
     _, run = protocol.newest(run_id)
     call = protocol.call(run_id)
     stop = protocol.store.get(f"stop:{run_id}")
@@ -169,6 +176,7 @@ def details(protocol: Protocol, run_id: str) -> Details | None:
         run if run and not run.never else None,
         waiting=call is not None and protocol.backend.alive(call.call),
         stop_asked=stop["asked"] if stop else None,
+        children=_children(protocol, job),
     )
 
 
@@ -196,6 +204,17 @@ def finished(
 def count_old(protocol: Protocol, task: str, *, before: float) -> int:
     """Count a task's finished runs that were sent before a moment, up to `MAX_COUNTED`."""
     return sum(1 for _ in islice(finished(protocol, task, before=before), MAX_COUNTED))
+
+
+def _of_ended(protocol: Protocol, reading: Reading) -> Details:
+    record = reading.record
+    children = _children(protocol, record) if isinstance(record, Final) else ()
+    return Details(reading, children=children)
+
+
+def _children(protocol: Protocol, record: Job | Final) -> tuple[Reading, ...]:
+    found = (read(protocol, child) for child in child_ids(record)[:MAX_CHILDREN])
+    return tuple(child for child in found if child)
 
 
 def _resolve_one(protocol: Protocol, name: str, live: Collection[str]) -> str:

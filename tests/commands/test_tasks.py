@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from tasks.framework import NotConfigured, State, runtime
+from tasks.framework import NotConfigured, State, execute, group, runtime
 from tasks.framework.backends.doorbell import Doorbell
 from tasks.framework.reading import read
 from tests.commands.support import run
-from tests.tasks.framework.lives import STATES, every_life
+from tests.tasks.framework.lives import STATES, every_life, paint
 from tests.tasks.framework.rig import Rig, request
 
 DAY = 86_400
@@ -168,6 +168,16 @@ def test_an_unknown_run_among_others_does_not_save_them_from_being_revoked(lives
     assert result.exit_code == 1
     assert "There is no run 'nobody'" in result.output
     assert {state_of(lives, "parked"), state_of(lives, "planned")} == {State.REVOKED}
+
+
+def test_the_members_of_a_group_are_shown_and_revoked_with_it(lives: Rig) -> None:
+    lives.backend.lose_all()
+    result = group(paint.s(), paint.s()).delay()
+    execute(lives.backend.waiting.popitem()[1])
+    assert f"child      {result.id}.1 (queued)" in tasks(lives, "show", result.id).output
+    assert tasks(lives, "revoke", result.id).output == f"Run {result.id} is revoked.\n"
+    children = told(lives, "show", result.id)["children"]
+    assert children == [{"id": f"{result.id}.{n}", "state": "revoked"} for n in range(2)]
 
 
 @pytest.mark.parametrize("run_id", ["broken", "stopped", "late"])
