@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
-from tests.protocol.model.terms import Op, Steps
+from tests.protocol.model.terms import Op
+
+
+class Going(Protocol):
+    """What carries an actor on: a generator, or something that behaves like one."""
+
+    def send(self, value: Any, /) -> Op:
+        """Hand over the result of the last operation; return the next. StopIteration: over."""
+
+    def close(self) -> None:
+        """End it where it stands."""
 
 
 class Actor:
     """A party to the protocol; not alive once it has returned or crashed."""
 
-    def __init__(self, name: str, gen: Steps) -> None:
+    def __init__(self, name: str, gen: Going) -> None:
         self.name, self.gen, self.alive = name, gen, True
         self.op: Op = ()
         self.knew: list[str] | None = None  # what had been answered when this one began

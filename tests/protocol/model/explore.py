@@ -15,6 +15,9 @@ from tests.protocol.model.world import Choice, World
 DISASTERS = 0.08
 """How often a walk prefers something going wrong to somebody's next step."""
 
+OUTCOMES = 0.4
+"""How often a body does not end well, if it may choose."""
+
 
 @dataclass
 class Found:
@@ -50,6 +53,8 @@ def dfs(make: Callable[[], World], paths: int) -> Found:
         except Violation as violation:
             found.note(str(violation), world.log)
             break
+        finally:
+            world.close()
     found.states = len(seen)
     found.complete = not stack and not found.text
     return found
@@ -71,17 +76,21 @@ def _descend(world: World, path: tuple[Choice, ...], seen: set[int]) -> list[tup
 
 
 def walks(
-    make: Callable[[], World], paths: int, *, seed: int = 0, enough: Callable[[Found], bool] = bool
+    make: Callable[[], World], paths: int, *, seed: int = 0, wanted: str | None = None
 ) -> Found:
-    """Walk at random, so many times, or until what was found is ``enough``."""
+    """Walk at random, so many times, or until a check fails: any, or the one that is wanted."""
     rng, found = random.Random(seed), Found()
-    while found.paths < paths and not (found.text and enough(found)):
+    while found.paths < paths and (found.text is None or wanted not in {None, found.check}):
         found.paths += 1
         world = make()
         try:
             _wander(world, rng)
         except Violation as violation:
+            if str(violation).startswith(f"{wanted}:"):
+                found.text = None
             found.note(str(violation), world.log)
+        finally:
+            world.close()
     return found
 
 
@@ -91,8 +100,11 @@ def _wander(world: World, rng: random.Random) -> None:
     while not world.quiet:
         choices = world.choices()
         steps = [choice for choice in choices if choice[0] == "step"]
-        other = [choice for choice in choices if choice[0] != "step"]
-        if other and (not steps or rng.random() < DISASTERS):
+        ends = [choice for choice in choices if choice[0] in {"retry", "hand", "fail"}]
+        other = [choice for choice in choices if choice[0] != "step" and choice not in ends]
+        if ends and rng.random() < OUTCOMES:
+            chosen = rng.choice(ends)
+        elif other and (not steps or rng.random() < DISASTERS):
             chosen = rng.choice(other)
         elif ("step", current) in steps and rng.random() > switch:
             chosen = ("step", current)

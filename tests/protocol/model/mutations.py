@@ -70,14 +70,10 @@ def mutate(rule: str, paths: int, flavour: str = "sqlite") -> dict[str, Found]:
     """Return what breaks without a rule, by check: the shortest trace for each."""
     found: dict[str, Found] = {}
     wanted = FOCUS[rule].breaks
-
-    def enough(each: Found) -> bool:
-        return each.check == wanted
-
     for name in FOCUS[rule].scenarios:
         world = make(name, flavour, [rule])
-        searches = [walks(world, paths, enough=enough)]
-        if not enough(searches[0]):
+        searches = [walks(world, paths, wanted=wanted)]
+        if wanted is None or searches[0].check != wanted:
             searches.append(dfs(world, paths))
         for each in searches:
             if each.check and len(each.log) < len(

@@ -113,7 +113,7 @@ def execute(m: M, job_id: str) -> Steps:
     elif outcome == "handed":
         yield from hand_back(m, job_id, n, run)
     else:
-        yield from end(m, job_id, "ok", n)
+        yield from end(m, job_id, "failed" if outcome == "fail" else "ok", n)
 
 
 def claim(m: M, job_id: str) -> Steps:  # noqa: C901

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from tests.protocol.model.reading import listing, poll
 from tests.protocol.model.rules import end, revoke, settle_final, submit
+from tests.protocol.model.stage import Call
 from tests.protocol.model.terms import DELAY, JUMP, START, M, Record
 from tests.protocol.model.tick import tick
-from tests.protocol.model.world import Call, Make, World
+from tests.protocol.model.world import Make, World
 
 LIMIT = 1
 
