@@ -32,8 +32,6 @@ from tasks.framework.reading import read
 from tasks.framework.survey import survey
 from tasks.maintenance import DAY, RETENTION
 
-DATABASE = "tasks.db"
-
 STATES = tuple(state.value for state in State)
 
 KEPT_DAYS = int(RETENTION // DAY)
@@ -76,7 +74,7 @@ def open_data(chosen: Settings) -> Iterator[Data]:
     Raises:
         click.ClickException: there are none, or what was asked of them cannot be done.
     """
-    if not (chosen.data_dir / DATABASE).is_file():
+    if not (chosen.data_dir / embedded.DATABASE).is_file():
         remedy = "Name the one that `serve` uses with --data or DATA_DIR."
         raise click.ClickException(f"There are no task records in {chosen.data_dir}. {remedy}")
     try:
@@ -236,7 +234,7 @@ def purge(*, data: Data, days: int, names: tuple[str, ...], yes: bool) -> None:
 @with_data
 def schedule(*, data: Data, as_json: bool) -> None:
     """Show the periodic tasks: when they are due, what became of the last time, and the next."""
-    found = agenda(data.protocol, embedded._periodic(data.settings))
+    found = agenda(data.protocol, embedded.periodic(data.settings))
     if as_json:
         _print_json({"tasks": [each.to_json() for each in found]})
         return

@@ -75,7 +75,13 @@ class Signature(Generic[R]):
         """Return it as JSON, for a link."""
         if self.options or self.immutable:  # a link is a bare call; a chain can hold the rest
             return _chained(self).to_json()
-        return {"task": self.task.name, "args": list(self.args), "kwargs": dict(self.kwargs)}
+        return {
+            "task": self.task.name,
+            "args": list(self.args),
+            "kwargs": dict(self.kwargs),
+            "timeout": self.task.timeout,
+            "expires": self.task.expires,
+        }
 
     def member(self) -> dict[str, Any]:
         """Return it as JSON, for a chain or group.

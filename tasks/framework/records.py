@@ -224,15 +224,21 @@ class Final(Record):
         if self.state is not State.SUCCEEDED:
             links["error"] = self.link_error
         return [
-            Job(
-                id=f"{self.id}.{name}",
-                task=link["task"],
-                args=[self.id, *link.get("args", [])],
-                kwargs=dict(link.get("kwargs", {})),
-                created=now,
-                due=now,
-                digest=f"{name} of {self.id}",
-            )
-            for name, link in links.items()
-            if link is not None
+            _follower(self.id, name, link, now) for name, link in links.items() if link is not None
         ]
+
+
+def _follower(run_id: str, name: str, link: Json, now: float) -> Job:
+    expires: float | None = link.get("expires")
+    return Job(
+        id=f"{run_id}.{name}",
+        task=link["task"],
+        args=[run_id, *link.get("args", [])],
+        kwargs=dict(link.get("kwargs", {})),
+        created=now,
+        deadline=now + expires if expires is not None else None,
+        due=now,
+        expires=expires,
+        timeout=link.get("timeout"),
+        digest=f"{name} of {run_id}",
+    )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -30,13 +32,14 @@ class WorkerProcess(Seat):
     """The seat of a process's main thread, where a body is interrupted by a signal.
 
     SIGTERM and SIGINT stop the process: the run in progress is handed back. SIGUSR1 is its own:
-    the heartbeat's thread uses it to raise `Interrupted` in the main thread.
+    the pacemaker's thread uses it to raise `Interrupted` in the main thread. A supervised process
+    also stops when its standard input ends: a pipe that its `Supervisor` holds open.
     """
 
     def __init__(self, backend: LocalBackend, *, pool: str, name: str, supervised: bool) -> None:
         super().__init__(name)
         self._backend, self._pool = backend, pool
-        self._parent = os.getppid() if supervised else None
+        self._supervised = supervised
         self._main = threading.get_ident()
         self._armed = False
         self._bell = Doorbell(backend.bells, name)
@@ -94,7 +97,7 @@ class WorkerProcess(Seat):
         return rung
 
     def _watch_parent(self) -> None:
-        if self._parent is not None and os.getppid() != self._parent and not self.stopping:
+        if self._supervised and not self.stopping and _is_at_end(sys.stdin.fileno()):
             log.error("worker %s stops: the process that started it is gone", self.name)
             signal.pthread_kill(self._main, signal.SIGTERM)
 
@@ -133,6 +136,12 @@ class WorkerProcess(Seat):
         if self._armed:
             self._armed = False  # once: what cleans up behind it is not to be cut short
             raise Interrupted(reason)
+
+
+def _is_at_end(pipe: int) -> bool:
+    """Whether nobody holds the other end of a pipe to which nothing is ever written."""
+    readable, _, _ = select.select([pipe], [], [], 0)
+    return bool(readable)
 
 
 def recover(backend: LocalBackend, worker: str | None = None) -> int:

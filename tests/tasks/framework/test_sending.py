@@ -122,3 +122,12 @@ def test_a_run_that_was_forgotten_is_unknown_and_leaves_nothing(rig: Rig) -> Non
         result.read()
     rig.let_time_pass()
     assert list(rig.store.scan("")) == []
+
+
+def test_a_follower_goes_by_the_time_limits_that_its_task_declares(rig: Rig) -> None:
+    with declared(note, timeout=7, expires=5) as noting:
+        first = noting.apply_async(("first",), link=noting.s("after"), expires=1000, timeout=1)
+        rig.deliver_all()
+        follower = rig.protocol.archive.get(f"{first.id}.link")
+        assert follower is not None
+        assert (follower.timeout, follower.expires) == (7, 5)
