@@ -28,10 +28,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.framework.context import current
-from tasks.framework.plan import ADVANCE, CHAIN, GROUP, STOP, job_of, member_id, revoke_members
+from tasks.framework.plan import ADVANCE, CHAIN, GROUP, STOP, job_of, member_id, revoke
 from tasks.framework.protocol import Protocol
 from tasks.framework.reading import Reading, read
-from tasks.framework.records import Ending, Job
+from tasks.framework.records import Ending, Final, Job
 from tasks.framework.runtime import runtime
 from tasks.framework.states import State
 from tasks.framework.task import task
@@ -65,7 +65,7 @@ def stop(canvas: str, then: Mapping[str, Any] | None) -> None:
     protocol = runtime().protocol
     final = protocol.final(canvas)
     if final:
-        revoke_members(protocol, final)
+        _Members(protocol, final).stop(None)
     if then:
         now = protocol.clock()
         args = [canvas, *then.get("args", [])]
@@ -81,32 +81,34 @@ def _carry_out(canvas: str) -> None:
 
 
 def _settle(protocol: Protocol, canvas: str, ended: int | None) -> bool:
-    """Do whatever can be done by now; say whether that was to end it.
+    """Do whatever can be done by now; say whether that was to end the canvas.
 
     ``ended`` is the member that has ended; None is the canvas itself, which sends every member
     that should be there and is not.
     """
-    job, final = protocol.job(canvas), protocol.final(canvas)
-    if final or not job:
+    job = protocol.job(canvas)
+    if job is None:  # an attempt before this one may have sent something and died
+        final = protocol.final(canvas)
         if final and final.state is not State.SUCCEEDED:
-            revoke_members(protocol, final)
+            _Members(protocol, final).stop(ended)
         return False
     members, ending = _Members(protocol, job), None
+    _, run = protocol.newest(canvas)
     try:
-        ending = members.in_turn(ended) if job.task == CHAIN.name else members.at_once(ended)
-    finally:  # what ended it meanwhile may have come too early to stop what was sent here
-        final = None if ending else protocol.final(canvas)
-        if final and final.state is not State.SUCCEEDED:
-            revoke_members(protocol, final)
-    if ending:
-        call = protocol.call(canvas)
-        _, run = protocol.newest(canvas)
-        protocol.end(
-            canvas, Ending.of(ending.state, run, result=ending.result, error=ending.error)
-        )
-        if call and ended is not None:
-            protocol.backend.cancel(call.call)  # nothing is left to see when it would be due
-    return ending is not None
+        if not protocol.look(canvas, run):
+            ending = members.in_turn(ended) if members.chained else members.at_once(ended)
+    finally:  # whoever stopped it meanwhile may have come too early for what was sent here
+        over = protocol.look(canvas, run)
+        if over and ending is None:
+            members.stop(ended)
+    if over or ending is None:
+        return False
+    call = protocol.call(canvas)
+    end = Ending.of(ending.state, run, result=ending.result, error=ending.error)
+    protocol.end(canvas, end)
+    if call and ended is not None:
+        protocol.backend.cancel(call.call)  # nothing is left to see when it would be due
+    return True
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,12 @@ class _Members:
     """What a canvas is made of, and where each of them stands."""
 
     protocol: Protocol
-    canvas: Job
+    canvas: Job | Final
+
+    @property
+    def chained(self) -> bool:
+        """Whether they go in turn."""
+        return self.canvas.task == CHAIN.name
 
     def in_turn(self, ended: int | None) -> Ending | None:
         """Send the next step, or say how the chain ended. None: it goes on."""
@@ -148,6 +155,12 @@ class _Members:
             if reading.state is not State.SUCCEEDED:
                 return self.failed(index, reading)
         return Ending(State.SUCCEEDED, [found[index].result for index in range(count)])
+
+    def stop(self, ended: int | None) -> None:
+        """Revoke what may have been sent by who was told that this member has ended."""
+        first = 0 if ended is None else ended + 1
+        for index in range(first, len(self.calls)) if self.chained or ended is None else ():
+            revoke(self.protocol, member_id(self.canvas.id, index))
 
     @property
     def calls(self) -> list[dict[str, Any]]:

@@ -108,12 +108,6 @@ def revoke(protocol: Protocol, run_id: str) -> bool:
     job = protocol.job(run_id)
     if not protocol.revoke(run_id):
         return False
-    if job and job.task in CANVASES:
-        revoke_members(protocol, job)
-    return True
-
-
-def revoke_members(protocol: Protocol, canvas: Job | Final) -> None:
-    """Do so with every member that was sent and has not ended."""
-    for each in child_ids(canvas):
+    for each in child_ids(job) if job and job.task in CANVASES else ():
         revoke(protocol, each)
+    return True
