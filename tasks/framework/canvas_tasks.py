@@ -31,7 +31,7 @@ from tasks.framework.context import current
 from tasks.framework.plan import ADVANCE, CHAIN, GROUP, STOP, job_of, member_id, revoke
 from tasks.framework.protocol import Protocol
 from tasks.framework.reading import Reading, read
-from tasks.framework.records import Ending, Final, Job
+from tasks.framework.records import Ending, Final, Job, follower
 from tasks.framework.runtime import runtime
 from tasks.framework.states import State
 from tasks.framework.task import task
@@ -67,11 +67,7 @@ def stop(canvas: str, then: Mapping[str, Any] | None) -> None:
     if final:
         _Members(protocol, final).stop(None)
     if then:
-        now = protocol.clock()
-        args = [canvas, *then.get("args", [])]
-        run_id, kwargs = f"{current.id}.link", dict(then.get("kwargs", {}))
-        link = Job(id=run_id, task=then["task"], args=args, kwargs=kwargs, created=now, due=now)
-        protocol.submit(link)
+        protocol.submit(follower(canvas, "error.link", then, protocol.clock()))
 
 
 def _carry_out(canvas: str) -> None:
@@ -95,8 +91,7 @@ def _settle(protocol: Protocol, canvas: str, ended: int | None) -> bool:
     members, ending = _Members(protocol, job), None
     _, run = protocol.newest(canvas)
     try:
-        if not protocol.look(canvas, run):
-            ending = members.in_turn(ended) if members.chained else members.at_once(ended)
+        ending = members.in_turn(ended) if members.chained else members.at_once(ended)
     finally:  # whoever stopped it meanwhile may have come too early for what was sent here
         over = protocol.look(canvas, run)
         if over and ending is None:
@@ -125,10 +120,11 @@ class _Members:
 
     def in_turn(self, ended: int | None) -> Ending | None:
         """Send the next step, or say how the chain ended. None: it goes on."""
-        given: list[Any] | None = self.canvas.args if ended is None else None
-        result = None
+        result, given = None, self.canvas.args if ended is None else None
         for index in range(ended or 0, len(self.calls)):
-            reading = self.read(index) or self.send(index, given)
+            reading = self.read(index)
+            if reading is None and given is not None:
+                self.send(index, given)
             if reading is None or not reading.state.final:
                 return None
             if reading.state is not State.SUCCEEDED:
@@ -141,9 +137,7 @@ class _Members:
         """Send what is missing, or say how the group ended. None: it goes on."""
         count = len(self.calls)
         for index in range(count) if ended is None else ():
-            current.checkpoint()
-            if self.read(index) is None:
-                self.send(index, self.canvas.args)
+            self.send(index, self.canvas.args)
         found: dict[int, Reading] = {}
         for n in range(count):  # from the next one round: usually the first is unfinished
             index = ((ended or 0) + 1 + n) % count
@@ -172,14 +166,11 @@ class _Members:
         """Read one; None when it was not sent yet."""
         return read(self.protocol, member_id(self.canvas.id, index))
 
-    def send(self, index: int, given: list[Any] | None) -> Reading | None:
-        """Send one, however often; None when what it is to be given is not known here."""
-        if given is None:
-            return None
+    def send(self, index: int, given: list[Any]) -> None:
+        """Send one, however often that was done before."""
         now = self.protocol.clock()
         job = job_of(self.canvas.id, index, self.calls[index], given=given, now=now)
         self.protocol.submit(job)
-        return self.read(index)
 
     def failed(self, index: int, reading: Reading) -> Ending:
         """Say that the canvas fails because of one of its members."""

@@ -224,11 +224,12 @@ class Final(Record):
         if self.state is not State.SUCCEEDED:
             links["error"] = self.link_error
         return [
-            _follower(self.id, name, link, now) for name, link in links.items() if link is not None
+            follower(self.id, name, link, now) for name, link in links.items() if link is not None
         ]
 
 
-def _follower(run_id: str, name: str, link: Json, now: float) -> Job:
+def follower(run_id: str, name: str, link: Json, now: float) -> Job:
+    """Build a run that follows another one, whose id it is given."""
     expires: float | None = link.get("expires")
     return Job(
         id=f"{run_id}.{name}",

@@ -141,7 +141,7 @@ def test_a_step_that_fails_ends_its_chain_and_is_named(rig: Rig) -> None:
 def test_a_group_fails_with_the_first_failure_by_index_when_all_have_ended(rig: Rig) -> None:
     result = group(add.s(0), fail.s(1), fail.s(2), add.s(3)).apply_async(task_id="G")
     deliver(rig, "G")
-    for run_id in ("G.2", "G.2.link", "G.1", "G.1.link"):
+    for run_id in ("G.2", "G.2.link", "G.3", "G.3.link", "G.0", "G.0.link"):
         deliver(rig, run_id)
     assert not result.ready()
     rig.deliver_all()

@@ -11,13 +11,16 @@ import pytest
 
 from tasks.framework import AsyncResult, Protocol, State, chain, group
 from tasks.framework.archives.sqlite import SqliteArchive
+from tasks.framework.execute import execute
+from tasks.framework.plan import revoke
 from tasks.framework.records import Final
 from tasks.framework.signals import succeeded
 from tasks.framework.stores import Json
 from tasks.framework.stores.memory import MemoryStore
 from tasks.framework.stores.sqlite import SqliteStore
+from tasks.framework.tick import tick
 from tests.tasks.framework.canvas_bodies import RAN, add, deliver, tell, total, waiting
-from tests.tasks.framework.rig import Rig, state
+from tests.tasks.framework.rig import Interleaved, Rig, state
 from tests.tasks.framework.test_crashes import dies_in
 
 Act = Callable[[Rig], object]
@@ -204,11 +207,11 @@ def test_members_that_end_while_the_group_is_being_sent_are_joined() -> None:
 def test_no_step_runs_once_its_chain_was_revoked() -> None:
     heard: list[bool] = []
 
-    def revoke(rig: Rig) -> None:
-        heard.append(AsyncResult[Any]("C").revoke())
+    def is_revoked(rig: Rig) -> None:
+        heard.append(revoke(rig.protocol, "C"))
 
     link = lambda rig: deliver(rig, "C.0.link")  # noqa: E731
-    for rig in at_every_operation_of(link, after=send_steps, happens=revoke):
+    for rig in at_every_operation_of(link, after=send_steps, happens=is_revoked):
         assert heard.pop() is True
         assert state(rig, "C") is State.REVOKED
         assert state(rig, "C.1") in {None, State.REVOKED}
@@ -219,11 +222,11 @@ def test_no_member_runs_once_its_group_was_revoked_however_early() -> None:
     def send(rig: Rig) -> None:
         group(add.s(1), add.s(2)).apply_async(task_id="G")
 
-    def revoke(rig: Rig) -> None:
-        AsyncResult[Any]("G").revoke()
+    def is_revoked(rig: Rig) -> None:
+        revoke(rig.protocol, "G")
 
     group_run = lambda rig: deliver(rig, "G")  # noqa: E731
-    for rig in at_every_operation_of(group_run, after=send, happens=revoke):
+    for rig in at_every_operation_of(group_run, after=send, happens=is_revoked):
         assert state(rig, "G") is State.REVOKED
         assert {state(rig, "G.0"), state(rig, "G.1")} <= {None, State.REVOKED}
         assert RAN == []
@@ -238,3 +241,31 @@ def test_a_chain_whose_link_is_lost_for_good_sees_for_itself() -> None:
         rig.let_time_pass(8)
         assert AsyncResult[Any]("C").get(0) == 4
         assert rig.left() == []
+
+
+def test_a_step_whose_sender_died_while_its_chain_was_revoked_is_stopped_later() -> None:
+    def by_another_process() -> None:
+        revoke(rig.protocol, "C")
+
+    with Rig(store=Interleaved("add job:C.1", by_another_process)).configured() as rig:
+        send_steps(rig)
+        message = next(each for each in rig.backend.waiting.values() if each["id"] == "C.0.link")
+        assert dies_in(rig, 2, partial(doing, partial(execute, message)))  # after run, job
+        assert [state(rig, "C"), state(rig, "C.1")] == [State.REVOKED, State.QUEUED]
+
+        rig.backend.lose_all()
+        rig.clock.now += 10
+        tick(rig.protocol)
+        deliver(rig, "C.0.link")
+        assert state(rig, "C.1") is State.REVOKED
+
+
+def test_a_link_sends_nothing_without_knowing_the_result_before() -> None:
+    with Rig().configured() as rig:
+        send_steps(rig)
+        deliver(rig, "C.0.link")
+        deliver(rig, "C.1")
+        AsyncResult[Any]("C.1").forget()
+        RAN.clear()
+        rig.deliver_all()
+        assert RAN == []
