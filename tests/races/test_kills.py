@@ -41,7 +41,7 @@ class Crew:
         name = chance.choice(at_work or list(self._workers))
         worker = self._workers.pop(name)
         worker.kill()
-        worker.wait()
+        worker.communicate()  # waits, and closes the pipe
         recover(self._backend, name)
         self._workers.update([self._hire()])
 
@@ -54,12 +54,14 @@ class Crew:
         for worker in self._workers.values():
             worker.terminate()
         for worker in self._workers.values():
-            worker.wait(30)
+            worker.communicate(timeout=30)
 
     def _hire(self) -> tuple[str, subprocess.Popen[bytes]]:
         self._hired += 1
         name = f"w{self._hired}"
-        return name, subprocess.Popen(arena.command(self._data, name), cwd=ROOT)
+        line = arena.command(self._data, name)
+        # a worker stops when its input ends: that is how it hears that its parent is gone
+        return name, subprocess.Popen(line, cwd=ROOT, stdin=subprocess.PIPE)
 
 
 @contextlib.contextmanager
