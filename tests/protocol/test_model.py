@@ -42,7 +42,7 @@ def test_no_interleaving_breaks_the_protocol(name: str, flavour: str) -> None:
 @each_flavour
 @each_scenario
 def test_no_interleaving_of_very_many_breaks_the_protocol(name: str, flavour: str) -> None:
-    assert_clean(name, flavour, 5000)
+    assert_clean(name, flavour, 1500)
 
 
 @pytest.mark.parametrize("name", SMALL)

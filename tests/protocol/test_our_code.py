@@ -35,7 +35,7 @@ def test_no_interleaving_breaks_our_code(name: str, keep: Callable[[], Kept]) ->
 @pytest.mark.timeout(1200)
 @each_scenario
 def test_no_interleaving_of_very_many_breaks_our_code(name: str, keep: Callable[[], Kept]) -> None:
-    assert_clean(name, keep, 600 if keep is Kept.in_memory else 60)
+    assert_clean(name, keep, 300 if keep is Kept.in_memory else 40)
 
 
 @pytest.mark.parametrize("rule", PLANTED)

@@ -99,7 +99,7 @@ def claiming_late(w: OurWorld) -> None:
 def dead_and_revoked(w: OurWorld) -> None:
     """J's worker is dead and silent, J was revoked, and a tick is about to see that."""
     dead(w)
-    w.enter("revoker", revokes)
+    w.enter("revoker", revokes("J"))
     w.runs(w.actors[-1])
     w.enter("ticker", sweep)
     while w.actors[-1].op[:2] != ("get", "stop:J"):

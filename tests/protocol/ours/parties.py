@@ -76,20 +76,26 @@ def sends(key: str) -> Act:
     return act
 
 
-def revokes(code: Code, protocol: Protocol) -> None:
-    if AsyncResult[str]("J").revoke():
-        operate("revoked", "J")
+def revokes(key: str) -> Act:
+    def act(code: Code, protocol: Protocol) -> None:
+        if AsyncResult[str](key).revoke():
+            operate("revoked", key)
+
+    return act
 
 
 def finishes(code: Code, protocol: Protocol) -> None:
     protocol.settle_final("J")
 
 
-def polls(code: Code, protocol: Protocol) -> None:
-    for _ in range(3):
-        reading = code.read(protocol, "J")
-        state = "unknown" if reading is None else STATES.get(str(reading.state), "final")
-        operate("seen", "J", state)
+def polls(key: str) -> Act:
+    def act(code: Code, protocol: Protocol) -> None:
+        for _ in range(3):
+            reading = code.read(protocol, key)
+            state = "unknown" if reading is None else STATES.get(str(reading.state), "final")
+            operate("seen", key, state)
+
+    return act
 
 
 def lists(code: Code, protocol: Protocol) -> None:

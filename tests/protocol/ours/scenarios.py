@@ -11,12 +11,12 @@ from tests.protocol.ours.world import Act, Code, Kept, OurWorld, sweep
 
 SUBMIT, RETRY = ("submit", sends("J")), ("retry", sends("J"))
 K, L = ("submitK", sends("K")), ("submitL", sends("L"))
-REVOKE: tuple[str, Act] = ("revoke", revokes)
+REVOKE: tuple[str, Act] = ("revoke", revokes("J"))
 TICK: tuple[str, Act] = ("tick", sweep)
 TICK2: tuple[str, Act] = ("tick2", sweep)
 FINISH: tuple[str, Act] = ("finish", finishes)
 LIST: tuple[str, Act] = ("list", lists)
-POLL: tuple[str, Act] = ("poll", polls)
+POLL: tuple[str, Act] = ("poll", polls("J"))
 
 
 @dataclass(frozen=True)
