@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.protocol.model.explore import Found, dfs, walks
 from tests.protocol.model.mutations import FOCUS, LIMITS, mutate
 from tests.protocol.model.scenarios import SCENARIOS, make
+from tests.protocol.ours.planted import PLANTED
 
 SMALL = ("submit, crash", "retry", "retry, crash", "two jobs")
 """Scenarios whose every interleaving fits in a short search."""
@@ -63,3 +66,14 @@ def test_a_rule_that_others_cover_can_be_dropped_unnoticed(rule: str) -> None:
 def test_a_search_finds_the_same_each_time() -> None:
     once, again = (walks(make("all", drop=["void"]), 300) for _ in range(2))
     assert told(once) == told(again)
+
+
+def test_the_table_of_rules_is_that_of_the_documentation() -> None:
+    text = Path(__file__).parents[2].joinpath("docs", "protocol.md").read_text(encoding="utf-8")
+    table = text.split("## What each rule is there for")[1].split("\n## ")[0]
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()]
+    written = {row[0]: (row[1].split(":")[0], row[3]) for row in rows if len(row) == 4}
+    for rule, mutation in FOCUS.items():
+        planted = PLANTED[rule].scenario if rule in PLANTED else "–"  # noqa: RUF001
+        assert written[rule] == (mutation.breaks or "nothing", planted)
+    assert len(written) == len(FOCUS) + 2  # the heading and its line
