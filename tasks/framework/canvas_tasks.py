@@ -38,6 +38,12 @@ from tasks.framework.task import task
 
 WORDS = {State.FAILED: "failed", State.REVOKED: "was revoked", State.EXPIRED: "expired"}
 
+MANY = 1000
+"""How many groups are remembered like that."""
+
+unfinished: dict[str, int] = {}
+"""A member of each group that this process saw unfinished: read first, it may spare the rest."""
+
 
 @task(name=CHAIN.name, retry=CHAIN.retry)
 def run_chain(*_given: Any, calls: list[Any]) -> None:
@@ -56,6 +62,8 @@ def run_group(*_given: Any, calls: list[Any]) -> None:
 @task(name=ADVANCE.name, retry=ADVANCE.retry)
 def advance(_member: str, canvas: str, index: int) -> None:
     """Bring a canvas one step further, now that a member has ended."""
+    if len(unfinished) > MANY:
+        unfinished.clear()
     _settle(runtime().protocol, canvas, index)
 
 
@@ -71,8 +79,7 @@ def stop(canvas: str, then: Mapping[str, Any] | None) -> None:
 
 
 def _carry_out(canvas: str) -> None:
-    protocol = runtime().protocol
-    if not _settle(protocol, canvas, None) and protocol.job(canvas):
+    if not _settle(runtime().protocol, canvas, None):
         current.retry(reason="its members are under way")
 
 
@@ -93,10 +100,9 @@ def _settle(protocol: Protocol, canvas: str, ended: int | None) -> bool:
     try:
         ending = members.in_turn(ended) if members.chained else members.at_once(ended)
     finally:  # whoever stopped it meanwhile may have come too early for what was sent here
-        over = protocol.look(canvas, run)
-        if over and ending is None:
+        if protocol.look(canvas, run):
             members.stop(ended)
-    if over or ending is None:
+    if ending is None:
         return False
     call = protocol.call(canvas)
     end = Ending.of(ending.state, run, result=ending.result, error=ending.error)
@@ -139,10 +145,11 @@ class _Members:
         for index in range(count) if ended is None else ():
             self.send(index, self.canvas.args)
         found: dict[int, Reading] = {}
-        for n in range(count):  # from the next one round: usually the first is unfinished
-            index = ((ended or 0) + 1 + n) % count
+        first = min(unfinished.pop(self.canvas.id, 0), count)
+        for index in [*range(first, count), *range(first)]:
             reading = self.read(index)
             if reading is None or not reading.state.final:
+                unfinished.update({self.canvas.id: index})
                 return None
             found[index] = reading
         for index, reading in sorted(found.items()):
@@ -152,8 +159,7 @@ class _Members:
 
     def stop(self, ended: int | None) -> None:
         """Revoke what may have been sent by who was told that this member has ended."""
-        first = 0 if ended is None else ended + 1
-        for index in range(first, len(self.calls)) if self.chained or ended is None else ():
+        for index in range(len(self.calls)) if self.chained or ended is None else ():
             revoke(self.protocol, member_id(self.canvas.id, index))
 
     @property

@@ -19,6 +19,8 @@ from tasks.framework import (
     group,
 )
 from tasks.framework.backends.eager import eager_runtime
+from tasks.framework.stores import Json
+from tasks.framework.stores.memory import MemoryStore
 from tests.tasks.framework.canvas_bodies import RAN, add, deliver, fail, tell, total, waiting
 from tests.tasks.framework.rig import Rig, state
 
@@ -65,6 +67,28 @@ def test_a_group_gives_its_results_in_the_order_of_its_calls(rig: Rig) -> None:
 
     assert result.get(0) == [0, 1, 2, 3]
     assert_cleared(rig)
+
+
+def test_members_that_end_before_the_slowest_cost_their_group_few_reads_each() -> None:
+    class Counted(MemoryStore):
+        reads = 0
+
+        def get(self, key: str) -> Json | None:
+            self.reads += 1
+            return super().get(key)
+
+    store = Counted()
+    with Rig(store=store).configured() as rig:
+        result = group(add.s(n, 0) for n in range(100)).apply_async(task_id="G")
+        deliver(rig, "G")
+        for n in [*range(60), *range(61, 100)]:
+            deliver(rig, f"G.{n}")
+        store.reads = 0
+        for n in [*range(60), *range(61, 100)]:
+            deliver(rig, f"G.{n}.link")
+        assert store.reads < 99 * 30
+        rig.deliver_all()
+        assert result.get(0) == list(range(100))
 
 
 def test_a_chain_or_group_is_known_from_the_moment_of_sending_to_the_end(rig: Rig) -> None:
