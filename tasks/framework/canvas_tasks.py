@@ -6,19 +6,20 @@ a chain, or ends the canvas in its place as any outsider may (`Protocol.end`: pu
 No rule of the protocol is new, and nothing is decided here but by an `add` on one key.
 
 **No join is missed.** A member's link is sent once its final is written, and then reads the
-finals of all the others; a read is never older than a completed write. Whichever final was
-written last, the link behind it finds all of them, even if all end at the same moment: of two
-links that each saw the other's member unfinished, each would have read before the other's
+finals of all the others, in any order; a read is never older than a completed write. Whichever
+final was written last, the link behind it finds all of them, even if all end at the same moment:
+of two links that each saw the other's member unfinished, each would have read before the other's
 final, yet after its own, which cannot be. Several may find them all; `Protocol.end` lets one win.
 
 **Nothing is lost.** Links are sent at least once by `Protocol.finish`, and members again and
 again under one id each. Should a link fail for good, the canvas is due again by `LOOKS_AGAIN`
 and sees for itself. If its own process dies twice in the moment of sending, it fails as lost.
 
-**Revoked means stopped.** Who sends a member looks at the canvas's final afterwards; who ends a
-canvas badly has `stop` sent as its ``link_error``, which revokes the members that it finds. One
-of them sees the other. Only a process that is killed right between the two, in the very moment
-in which its own canvas is revoked, can leave one member to run to its end in vain.
+**Revoked means stopped.** Who sends a member looks at the canvas's stop and final afterwards; who
+revokes a canvas (`plan.revoke`) writes one of these and then revokes the members that it finds.
+One of them sees the other. If the revoker dies, `stop` does it in its place, sent as the
+canvas's ``link_error``; if the sender dies, the next attempt at its delivery. Only where that
+delivery was the canvas's own, ended by the revoke, can a member run to its end in vain.
 """
 
 from __future__ import annotations
