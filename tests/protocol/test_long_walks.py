@@ -144,7 +144,7 @@ def test_no_life_breaks_our_code(keep: Callable[[], Kept]) -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("tasks")
 def test_no_life_of_very_many_breaks_our_code(keep: Callable[[], Kept]) -> None:
-    live(Code(), keep, 2000 if keep is Kept.in_memory else 200, steps=80)
+    live(Code(), keep, 8000 if keep is Kept.in_memory else 800, steps=80)
 
 
 @pytest.mark.usefixtures("tasks")
