@@ -49,7 +49,7 @@ class LocalBackend:
         self._drop_dead(message["id"])
         sql = "INSERT INTO calls(run, pool, message, due) VALUES(?, ?, ?, ?) RETURNING call"
         values = (message["id"], pool, json.dumps(dict(message)), due)
-        rows = self._database.returning(sql, values)
+        rows = self._database.execute(sql, values)
         ring_all(self.bells)
         return str(rows[0][0])
 
@@ -84,7 +84,7 @@ class LocalBackend:
                 ORDER BY due, call LIMIT 1
             ) RETURNING call, message
         """
-        rows = self._database.returning(sql, (worker, pool, time.time()))
+        rows = self._database.execute(sql, (worker, pool, time.time()))
         return Delivery(rows[0][0], json.loads(rows[0][1])) if rows else None
 
     def next_due(self, pool: str) -> float | None:
