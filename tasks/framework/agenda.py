@@ -75,7 +75,7 @@ def _minutes(crontab: Crontab, day: date) -> Iterator[datetime]:
     """Yield a day's due minutes, by its own clocks, in order."""
     for hour in sorted(crontab.hours):
         for minute in sorted(crontab.minutes):
-            moment = datetime(day.year, day.month, day.day, hour, minute)  # noqa: DTZ001
+            moment = datetime(day.year, day.month, day.day, hour, minute)  # noqa: DTZ001 - local
             if not crontab.matches(moment):
                 return  # not on this day at all: hour and minute are right
             yield moment
