@@ -14,6 +14,7 @@ from commands.demo import demo
 from commands.jobs import jobs
 from commands.serve import serve, worker
 from commands.submit import submit
+from commands.tasks import tasks
 from commands.terminal import printable
 from settings import SettingsError
 from web.client import ClientError
@@ -39,7 +40,7 @@ def main() -> None:
     """Run ComfyUI as a service: serve the job API, submit workflows, look after jobs."""
 
 
-for command in (serve, worker, submit, jobs, settings, comfyui, demo):
+for command in (serve, worker, submit, jobs, tasks, settings, comfyui, demo):
     main.add_command(command)
 
 

@@ -155,9 +155,7 @@ class Settings:
     )
     api_max_containers: int = _number(10, 1, 1000, "containers", "API containers at most")
     api_min_containers: int = _number(0, 0, 1000, "containers", "API containers always kept warm")
-    data_dir: Path = _path(  # noqa: RUF009
-        Path(".data"), "Everything that this machine keeps: jobs, files, keys"
-    )
+    data_dir: Path = _path(Path(".data"), "Everything that this machine keeps: jobs, files, keys")
     host: str = _text(
         "127.0.0.1", r"[^\s/]+", "a host name or address", "Address where `serve` listens"
     )
@@ -166,12 +164,10 @@ class Settings:
     public_url: str | None = _url(
         None, "Address under which clients reach the API; if unset, the one they asked"
     )
-    comfyui_dir: Path | None = _path(  # noqa: RUF009
+    comfyui_dir: Path | None = _path(
         None, "A ComfyUI checkout to use in place of the installed one"
     )
-    comfyui_python: Path | None = _path(  # noqa: RUF009
-        None, "The Python interpreter for COMFYUI_DIR"
-    )
+    comfyui_python: Path | None = _path(None, "The Python interpreter for COMFYUI_DIR")
     comfyui_version: str = _text(
         "0.3.75",
         r"[0-9]+\.[0-9]+\.[0-9]+",
@@ -254,7 +250,7 @@ def _crossed(
 def load(env_file: Path | None = Path(".env")) -> Settings:
     """Return this process's settings: the environment over `env_file`; raise SettingsError."""
     kept = read_env_file(env_file) if env_file is not None and env_file.is_file() else {}
-    return Settings.from_environment(kept | dict(os.environ))  # noqa: TID251
+    return Settings.from_environment(kept | dict(os.environ))
 
 
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")

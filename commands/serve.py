@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
 import settings
 from comfy_runner.install import find
+from comfy_runner.worker import ComfyWorker
 from commands.http_server import WsgiApplication, listen, serve_http, url_of
 from commands.signals import StopSignals
 from settings import Settings
 from tasks import embedded
+from tasks.framework import TasksError, runtime
+from tasks.framework.backends.local import LocalBackend
+from tasks.framework.backends.process import recover
+from tasks.framework.backends.supervisor import Supervisor
+from tasks.framework.inspection import declared
+from tasks.framework.task import pool_of
 from web import create_app
 
 MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
@@ -96,33 +104,111 @@ def run_service(chosen: Settings, parts: Parts | None = None) -> None:
     with StopSignals() as signals:
         with service(chosen, parts) as running:
             _announce(chosen, running.url)
-            _stay(running, signals)
+            _stay(running.ready, signals)
             click.echo("Stopping.")
         click.echo("Stopped.")
 
 
 @click.command()
 @click.option(
-    "--pool", type=click.Choice(tuple(embedded.WORKERS)), required=True, help="Which tasks to run."
+    "--tasks", "names", metavar="NAME[,NAME]", help="Tasks to carry out.  [default: all]"
 )
-@click.option("--name", required=True, help="What to call this process in logs and records.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 64),
+    help="Processes for each pool of these tasks.  [default: 1]",
+)
 @click.option(
     "--data", type=click.Path(path_type=Path), help="Where all is kept.  [default: DATA_DIR]"
 )
-@click.option("--supervised", is_flag=True, help="Also stop when the starter of this is gone.")
-def worker(*, pool: str, name: str, data: Path | None, supervised: bool) -> None:
-    """Run one worker process until SIGTERM; `serve` starts these itself."""
+@click.option("--pool", type=click.Choice(tuple(embedded.WORKERS)), help="For `serve`: see below.")
+@click.option("--name", help="For `serve`: what to call the process in logs and records.")
+@click.option("--supervised", is_flag=True, help="For `serve`: stop when the starter is gone.")
+def worker(
+    *,
+    names: str | None,
+    concurrency: int | None,
+    data: Path | None,
+    pool: str | None,
+    name: str | None,
+    supervised: bool,
+) -> None:
+    """Run worker processes until SIGTERM or Ctrl-C, and replace those that die.
+
+    Tasks that need the same kind of process share a pool, and a worker carries out all tasks of
+    its pool. With --pool and --name this very process is one worker: `serve` starts these.
+    """
     known = settings.load()
     chosen = known.replace(data_dir=data) if data else known
+    if not (pool or name or supervised):
+        pools = pools_of(names.split(",")) if names else tuple(embedded.WORKERS)
+        run_workers(chosen, dict.fromkeys(pools, concurrency or 1))
+        return
+    if names or concurrency or not pool or not name:
+        raise click.UsageError(
+            "give --pool and --name together, without --tasks and --concurrency"
+        )
     try:
         embedded.work(chosen, pool, name, supervised=supervised)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
 
 
-def _stay(running: Service, signals: StopSignals) -> None:
+def pools_of(names: Collection[str]) -> tuple[str, ...]:
+    """Return the pools that carry out these tasks, each once.
+
+    Raises:
+        click.ClickException: there is no such task, or no process here can carry it out.
+    """
+    try:
+        found = {pool_of(declared(name.strip())): name for name in names}
+    except TasksError as error:
+        raise click.ClickException(str(error)) from error
+    for pool, name in found.items():
+        if pool not in embedded.WORKERS:
+            raise click.ClickException(f"task {name!r} needs the pool {pool!r}, not run here")
+    return tuple(found)
+
+
+def run_workers(chosen: Settings, pools: Mapping[str, int]) -> None:
+    """Keep so many worker processes of each pool running until SIGINT or SIGTERM.
+
+    Raises:
+        click.ClickException: the data directory cannot be used.
+        ComfyNotInstalled: there is no ComfyUI for a pool that needs one.
+    """
+    chosen = chosen.replace(data_dir=chosen.data_dir.absolute())
+    if ComfyWorker.pool in pools:
+        find(comfyui_dir=chosen.comfyui_dir, comfyui_python=chosen.comfyui_python)
+    backend = _open_queue(chosen)
+    with StopSignals() as signals:
+        recover(backend)  # what earlier workers had in hand when they were killed
+        with Supervisor(
+            pools, worker_command(chosen), lambda name: recover(backend, name)
+        ) as supervisor:
+            told = ", ".join(f"{count} of pool {pool}" for pool, count in pools.items())
+            click.echo(f"Starting workers: {told}. Ctrl-C stops them.")
+            _stay(lambda _: all(_readiness(backend, supervisor)), signals)
+            click.echo("Stopping.")
+        click.echo("Stopped.")
+
+
+def _open_queue(chosen: Settings) -> LocalBackend:
+    _make_data_directory(chosen.data_dir)
+    try:
+        embedded.configure(chosen)
+    except sqlite3.Error as error:
+        raise click.ClickException(f"{chosen.data_dir} cannot be used: {error}") from error
+    return cast(LocalBackend, runtime().protocol.backend)  # what `embedded` configures
+
+
+def _readiness(backend: LocalBackend, supervisor: Supervisor) -> Iterator[bool]:
+    return (name is not None and backend.is_ready(name) for name in supervisor.names())
+
+
+def _stay(ready: Callable[[float], bool], signals: StopSignals) -> None:
     """Wait for a signal, and meanwhile say when the workers are ready."""
-    while not running.ready(0):
+    while not ready(0):
         if signals.wait(READY_POLL_SECONDS):
             return
     click.echo("Ready: the workers take jobs.")

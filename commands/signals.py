@@ -31,7 +31,7 @@ class StopSignals:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what getsignal gave us
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait up to `timeout` seconds for a signal; True if one comes or has come before."""

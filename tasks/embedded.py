@@ -21,12 +21,16 @@ from tasks.framework.archives.sqlite import SqliteArchive
 from tasks.framework.backends.local import LocalBackend
 from tasks.framework.backends.process import WorkerProcess, recover
 from tasks.framework.backends.supervisor import Command, Supervisor
-from tasks.framework.scheduler import Cron, Every, Period, Scheduler
+from tasks.framework.schedule import Every, Period
+from tasks.framework.scheduler import Scheduler
 from tasks.framework.stores.sqlite import SqliteStore
 from tasks.framework.task import CPU, pool_of, registry
 
 TIMING = Timing(stale=15.0, grace=15.0, beat=1.0, report=0.1)
 """One machine has one clock, and writes cost no network call: progress ten times a second."""
+
+DATABASE = "tasks.db"
+"""The file in the data directory that holds every record."""
 
 WORKERS: dict[str, type[Worker] | None] = {ComfyWorker.pool: ComfyWorker, CPU: None}
 """What the processes of each pool hold."""
@@ -64,7 +68,7 @@ class Cluster:
         self._backend = _use(settings, {})
         pools = {ComfyWorker.pool: settings.workers, CPU: 1}
         self._supervisor = Supervisor(pools, command, self._bury)
-        self._scheduler = Scheduler(_periodic(settings), time.time)
+        self._scheduler = Scheduler(periodic(settings), time.time)
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
@@ -103,7 +107,7 @@ class Cluster:
 
 
 def _use(settings: Settings, factories: dict[type[Worker], Callable[[], Worker]]) -> LocalBackend:
-    path = settings.data_dir / "tasks.db"
+    path = settings.data_dir / DATABASE
     backend = LocalBackend(path, settings.data_dir / "bells")
     protocol = Protocol(
         SqliteStore(path), SqliteArchive(path), backend, time.time, pool_of, TIMING
@@ -133,9 +137,8 @@ def _forget(settings: Settings, name: str) -> None:
     shutil.rmtree(settings.data_dir / "workers" / name, ignore_errors=True)
 
 
-def _periodic(settings: Settings) -> list[tuple[Task[..., Any], Period]]:
-    declared = [task for task in registry.values() if task.cron and task is not maintenance.tick]
-    periods: list[tuple[Task[..., Any], Period]] = [
-        (task, Cron(task.cron)) for task in declared if task.cron
-    ]
-    return [*periods, (maintenance.tick, Every(settings.tick_seconds))]
+def periodic(settings: Settings) -> list[tuple[Task[..., Any], Period]]:
+    """Return every scheduled task with its period, as this deployment runs it."""
+    periods = {task.name: (task, task.period) for task in registry.values() if task.period}
+    periods[maintenance.tick.name] = (maintenance.tick, Every(settings.tick_seconds))
+    return list(periods.values())

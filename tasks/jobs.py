@@ -35,6 +35,7 @@ STATUS_OF = {
     State.SCHEDULED: Status.QUEUED,
     State.QUEUED: Status.QUEUED,
     State.STARTED: Status.RUNNING,
+    State.RETRYING: Status.RUNNING,
     State.SUCCEEDED: Status.COMPLETED,
     State.FAILED: Status.FAILED,
     State.EXPIRED: Status.FAILED,

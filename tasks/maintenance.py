@@ -29,6 +29,6 @@ def purge() -> int:
     dropped = purge_records(protocol, older_than=RETENTION)
     before = protocol.clock() - PERIODIC_RETENTION
     for declared in list(registry.values()):
-        if declared.cron:
+        if declared.period:
             dropped += protocol.archive.purge(task=declared.name, before=before)
     return dropped

@@ -10,6 +10,8 @@ def add(x: int, y: int) -> int:
 add.delay(1, 2).get(timeout=10)
 """
 
+from tasks.framework import canvas_tasks  # noqa: F401 (declares its tasks)
+from tasks.framework.canvas import Signature, chain, group
 from tasks.framework.context import current
 from tasks.framework.errors import (
     IdTaken,
@@ -18,10 +20,12 @@ from tasks.framework.errors import (
     NotConfigured,
     NotSerializable,
     ResultTimeout,
+    RetryRequested,
     RunError,
     RunExpired,
     RunFailed,
     RunRevoked,
+    RunUnfinished,
     TaskNotFound,
     TasksError,
     UnknownRun,
@@ -29,9 +33,10 @@ from tasks.framework.errors import (
 from tasks.framework.execute import execute
 from tasks.framework.protocol import Protocol, Timing
 from tasks.framework.result import AsyncResult
+from tasks.framework.retry import Retry
 from tasks.framework.runtime import Runtime, configure, runtime
 from tasks.framework.states import State
-from tasks.framework.task import Signature, Task, task
+from tasks.framework.task import Task, task
 from tasks.framework.worker import Worker
 
 __all__ = [
@@ -43,10 +48,13 @@ __all__ = [
     "NotSerializable",
     "Protocol",
     "ResultTimeout",
+    "Retry",
+    "RetryRequested",
     "RunError",
     "RunExpired",
     "RunFailed",
     "RunRevoked",
+    "RunUnfinished",
     "Runtime",
     "Signature",
     "State",
@@ -56,9 +64,11 @@ __all__ = [
     "Timing",
     "UnknownRun",
     "Worker",
+    "chain",
     "configure",
     "current",
     "execute",
+    "group",
     "runtime",
     "task",
 ]

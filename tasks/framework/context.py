@@ -8,9 +8,9 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
-from tasks.framework.errors import Interrupted
+from tasks.framework.errors import Interrupted, RetryRequested
 from tasks.framework.message import round_trip
 from tasks.framework.records import Claim, Run
 
@@ -95,6 +95,24 @@ class Current:
         """Which attempt this is; the first is 1, and 0 is no run at all."""
         context = running.get()
         return context.attempt if context else 0
+
+    @property
+    def headers(self) -> dict[str, Any]:
+        """The headers that the run was sent with."""
+        context = running.get()
+        return dict(context.job.headers) if context else {}
+
+    def retry(self, *, after: float | None = None, reason: str = "") -> NoReturn:
+        """End this attempt and have another one made.
+
+        Args:
+            after: seconds until then; by the task's own policy if absent.
+            reason: what the run fails with if its policy allows no further retry.
+
+        Raises:
+            RetryRequested: always; it must leave the body.
+        """
+        raise RetryRequested(reason or "another attempt was asked for", after)
 
     def progress(self, **meta: Any) -> None:
         """Merge into ``meta``. Cheap: written by another thread, a few times a second at most."""

@@ -6,14 +6,16 @@ TasksError
 ├── NotSerializable    an argument or result is not JSON
 ├── IdTaken            the id is in use for another request
 ├── LimitReached       the owner has as many unfinished runs as allowed
-└── RunError           raised by `AsyncResult.get`
+└── RunError           raised by `AsyncResult`
     ├── UnknownRun     nothing is known of this id
+    ├── RunUnfinished  it has not ended, so it cannot be sent again or forgotten
     ├── RunFailed      the body raised, ran out of time, or its worker was lost
     ├── RunRevoked     somebody revoked it
     ├── RunExpired     it waited longer than allowed
     └── ResultTimeout  it did not end within the time given to `get`
 
-Interrupted is a `BaseException`: it is raised inside a body that has to stop.
+Interrupted and RetryRequested are no errors but a `BaseException` each: the first is raised
+inside a body that has to stop, the second by one that asks for another attempt.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ class LimitReached(TasksError):
 
 
 class RunError(TasksError):
-    """A result was asked for and there is none."""
+    """A run is not in the state that was asked for."""
 
     def __init__(self, run_id: str, message: str) -> None:
         super().__init__(f"run {run_id}: {message}")
@@ -80,6 +82,13 @@ class UnknownRun(RunError):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(run_id, "never sent, or its record has been deleted")
+
+
+class RunUnfinished(RunError):
+    """The run has not ended: it cannot be sent again, or forgotten, before it has."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id, "has not ended yet; revoke it first, or wait")
 
 
 class RunFailed(RunError):
@@ -113,6 +122,14 @@ class ResultTimeout(RunError):
 
     def __init__(self, run_id: str, seconds: float) -> None:
         super().__init__(run_id, f"not finished after {seconds:g} s; it goes on")
+
+
+class RetryRequested(BaseException):
+    """The body asked for another attempt; raised by `current.retry`."""
+
+    def __init__(self, reason: str, after: float | None) -> None:
+        super().__init__(reason)
+        self.after = after
 
 
 class Interrupted(BaseException):

@@ -29,12 +29,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tasks.framework import signals
-from tasks.framework.archives import Archive
 from tasks.framework.backends import Backend
 from tasks.framework.errors import IdTaken, LimitReached
-from tasks.framework.records import LOST, Call, Claim, Ending, Final, Job, Live, Run, Slot
+from tasks.framework.ledger import Ledger
+from tasks.framework.records import (
+    HANDED,
+    LOST,
+    RETRY,
+    WORKER_LOST,
+    Call,
+    Claim,
+    Ending,
+    Final,
+    Job,
+    Live,
+    Run,
+    Slot,
+)
 from tasks.framework.states import State
-from tasks.framework.stores import Store
 
 GENERATIONS = 100
 """How often an id may have been abandoned before a submission gives up."""
@@ -42,7 +54,7 @@ GENERATIONS = 100
 
 @dataclass(frozen=True)
 class Timing:
-    """The protocol's clocks, in seconds, and how many attempts a run gets.
+    """The protocol's clocks, in seconds, and how many lost attempts a run may have.
 
     ``stale`` and ``grace`` compare the clocks of two machines: keep both far above their skew.
     """
@@ -51,44 +63,18 @@ class Timing:
     grace: float = 30.0  # a reservation older than this is abandoned
     beat: float = 1.0  # a worker writes its run at least this often
     report: float = 1.0  # and at most this often
-    attempts: int = 2
+    kill_after: float = 30.0  # a body that does not stop when told is ended with its process
+    losses: int = 1
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Protocol(Ledger):
     """The protocol over one store, archive and backend. Holds no state of its own."""
 
-    store: Store
-    archive: Archive
     backend: Backend
     clock: Callable[[], float]
     pool_of: Callable[[str], str]
     timing: Timing = Timing()
-
-    # -- records ---------------------------------------------------------------------------
-
-    def job(self, run_id: str) -> Job | None:
-        """Read ``job:{id}``, which may be void."""
-        value = self.store.get(f"job:{run_id}")
-        return Job.from_json(value) if value else None
-
-    def final(self, run_id: str) -> Final | None:
-        """Read ``final:{id}``."""
-        value = self.store.get(f"final:{run_id}")
-        return Final.from_json(value) if value else None
-
-    def call(self, run_id: str) -> Call | None:
-        """Read ``call:{id}``."""
-        value = self.store.get(f"call:{run_id}")
-        return Call.from_json(value) if value else None
-
-    def newest(self, run_id: str) -> tuple[int, Run | None]:
-        """Read the newest attempt, from the last possible one down."""
-        for n in range(self.timing.attempts, 0, -1):
-            value = self.store.get(f"run:{run_id}:{n}")
-            if value:
-                return n, Run.from_json(value)
-        return 0, None
 
     # -- submit ----------------------------------------------------------------------------
 
@@ -125,8 +111,8 @@ class Protocol:
             self.put_live(job)  # retries too: the first submitter may have died here
             if won:
                 signals.send(signals.queued, job)
-            if won and job.due <= self.clock():
-                self.spawn(job)
+            if won:
+                self.spawn(job, job.due)
             return job.id
         raise IdTaken(request.id)
 
@@ -148,10 +134,12 @@ class Protocol:
         live = Live(job.id, job.task, job.owner, job.created, job.deadline)
         self.store.put(f"live:{job.id}", live.to_json())
 
-    def spawn(self, job: Job) -> None:
-        """Have the backend deliver the run once more."""
-        call = self.backend.submit({"id": job.id, "task": job.task}, self.pool_of(job.task))
-        self.store.put(f"call:{job.id}", Call(call).to_json())
+    def spawn(self, job: Job, due: float) -> None:
+        """Have the backend deliver the run; one that cannot wait leaves that to the tick."""
+        message = {"id": job.id, "task": job.task}
+        call = self.backend.submit(message, self.pool_of(job.task), due)
+        if call is not None:
+            self.store.put(f"call:{job.id}", Call(call).to_json())
 
     # -- one delivery ----------------------------------------------------------------------
 
@@ -176,13 +164,15 @@ class Protocol:
                     return None
                 wait()
                 continue
+            if run and now < run.due:
+                return None  # parked: it is delivered again when it is due
             if n == 0 and job.deadline is not None and now >= job.deadline:
                 if self.never(run_id, State.EXPIRED):
                     return None
                 continue  # somebody started it first: the deadline concerns attempt 1 only
-            if n == self.timing.attempts:
+            if run and run.fallen > self.timing.losses:
                 if not self.look(run_id, run):
-                    self.end(run_id, Ending.of(State.FAILED, run, error=LOST))
+                    self.end(run_id, Ending.of(State.FAILED, run, error=WORKER_LOST))
                 return None
             mine = Run.of(job, run, worker=worker, now=now)
             if self.store.add(f"run:{run_id}:{n + 1}", mine.to_json()):
@@ -205,13 +195,24 @@ class Protocol:
         return False
 
     def hand_back(self, claim: Claim) -> None:
-        """Say that this attempt has stopped, and send the run again."""
-        self.silence(claim.job.id, claim.run)
-        self.spawn(claim.job)
+        """Say that this attempt was asked to stop; look; send the run again: it costs nothing."""
+        handed = replace(claim.run, beat=0.0, ended=HANDED)
+        self.silence(claim.job.id, handed)
+        if not self.look(claim.job.id, handed):  # as in park
+            self.spawn(claim.job, self.clock())
+
+    def park(self, claim: Claim, due: float) -> None:
+        """Say that this attempt raised and the next one may start at ``due``; then look."""
+        parked = replace(claim.run, beat=0.0, ended=RETRY, due=due)
+        self.silence(claim.job.id, parked)
+        if self.look(claim.job.id, parked):  # a revoker may have seen it running just before
+            return
+        signals.send(signals.retrying, parked, run_id=claim.job.id)
+        self.spawn(claim.job, due)
 
     def silence(self, run_id: str, run: Run) -> None:
-        """Declare an attempt dead. For its own worker, or for who has seen that worker die."""
-        silent = replace(run, beat=0.0)
+        """Declare an attempt over. For its own worker, or for who has seen that worker die."""
+        silent = replace(run, beat=0.0, ended=run.ended or LOST)
         self.store.put(f"run:{run_id}:{run.attempt}", silent.to_json())
 
     # -- the end ---------------------------------------------------------------------------
@@ -245,17 +246,19 @@ class Protocol:
 
     def finish(self, final: Final) -> None:
         """Link, archive, clear away: by anybody, any number of times, from the final alone."""
-        if final.link is not None:
-            self.submit(final.follower(self.clock()))
+        for follower in final.followers(self.clock()):
+            self.submit(follower)
         self.archive.put(final)
-        self.store.delete(f"live:{final.id}")
-        for n in range(1, self.timing.attempts + 1):
-            self.store.delete(f"run:{final.id}:{n}")
-        self.store.delete(f"stop:{final.id}")
-        self.store.delete(f"call:{final.id}")
+        n = final.attempt + 1
+        while self.store.get(f"run:{final.id}:{n + 1}"):
+            n += 1
+        runs = [f"run:{final.id}:{k}" for k in range(1, n + 1)]
+        left = [f"live:{final.id}", *runs, f"stop:{final.id}", f"call:{final.id}"]
         if final.slot:
+            self.store.delete(*left)
             self.free(final.slot, final.id)
-        self.store.delete(f"job:{final.id}")
+            left = []
+        self.store.delete(*left, f"job:{final.id}")
 
     def free(self, slot: str, run_id: str) -> None:
         """Delete the slot if it still names this run."""
@@ -271,12 +274,16 @@ class Protocol:
         if not job or job.void:
             return False
         call = self.call(run_id)
-        if self.never(run_id, State.REVOKED):
-            if call:
-                self.backend.cancel(call.call)
-            return True
-        self.store.add(f"stop:{run_id}", {"asked": self.clock()})
-        self.backend.nudge()
+        if not self.never(run_id, State.REVOKED):
+            self.store.add(f"stop:{run_id}", {"asked": self.clock()})
+            _, run = self.newest(run_id)
+            if not run or run.beat > 0:
+                self.backend.nudge()
+                return True
+            # between two attempts: nobody would look before the next
+            self.end(run_id, Ending.of(State.REVOKED, run))
+        if call:
+            self.backend.cancel(call.call)
         return True
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from tasks.framework.archives import Position
 from tasks.framework.protocol import Protocol
-from tasks.framework.records import Final, Job, Live, Run
+from tasks.framework.records import RETRY, Final, Job, Live, Run
 from tasks.framework.states import State
 
 
@@ -29,7 +29,8 @@ class Reading:
         if isinstance(self.record, Final):
             return self.record.state
         if isinstance(self.record, Run):
-            return State.STARTED
+            parked = self.record.ended == RETRY and self.record.due > self.now
+            return State.RETRYING if parked else State.STARTED
         return State.SCHEDULED if self.record.due > self.now else State.QUEUED
 
     @property

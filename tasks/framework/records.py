@@ -14,8 +14,21 @@ from tasks.framework.states import State
 
 Json = Mapping[str, Any]
 
-LOST = {"type": "WorkerLost", "message": "worker lost: its process died in every attempt"}
-"""The error of a run whose every attempt fell silent."""
+WORKER_LOST = {"type": "WorkerLost", "message": "worker lost: its process died in every attempt"}
+"""The error of a run whose attempts fell silent."""
+
+RETRY, HANDED, LOST = "retry", "handed", "lost"
+"""How an attempt can end without ending its run."""
+
+
+_names: dict[type, tuple[str, ...]] = {}
+
+
+def names_of(record: type[Record]) -> tuple[str, ...]:
+    """Return the names of a record's fields; remembered, since records are read all the time."""
+    if record not in _names:
+        _names[record] = tuple(item.name for item in dataclasses.fields(record))
+    return _names[record]
 
 
 @dataclass(frozen=True)
@@ -24,13 +37,12 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object. It is never empty, since an empty object reads as none."""
-        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return {name: getattr(self, name) for name in names_of(type(self))}
 
     @classmethod
     def from_json(cls, value: Json) -> Self:
         """Read what `to_json` wrote, leaving out what a newer version may have added."""
-        names = {item.name for item in dataclasses.fields(cls)}
-        return cls(**{name: item for name, item in value.items() if name in names})
+        return cls(**{name: value[name] for name in names_of(cls) if name in value})
 
 
 @dataclass(frozen=True)
@@ -38,7 +50,8 @@ class Job(Record):
     """A committed submission: everything needed to carry it out. Never changed.
 
     Times are in seconds since 1970; ``deadline`` is when attempt 1 must have started, ``due``
-    is when it may. ``void`` marks a submission that was abandoned before it was committed.
+    is when it may; ``expires``, in seconds, lies between the two. ``void`` marks a submission
+    that was abandoned before it was committed.
     """
 
     id: str
@@ -49,10 +62,14 @@ class Job(Record):
     created: float = 0.0
     deadline: float | None = None
     due: float = 0.0
+    expires: float | None = None
     slot: str | None = None
     digest: str = ""
     link: Json | None = None
+    link_error: Json | None = None
     timeout: float | None = None
+    retry: Json | None = None
+    headers: dict[str, Any] = field(default_factory=dict)
     void: bool = False
 
 
@@ -86,6 +103,9 @@ class Call(Record):
 class Run(Record):
     """One attempt. ``beat`` is its last sign of life; 0 says that it has stopped.
 
+    ``ended`` then says how: ``retry`` (it raised, and the next one may start at ``due``),
+    ``handed`` (its process was asked to stop) or ``lost`` (its process died). ``tried`` and
+    ``losses`` count the earlier attempts that raised and that were lost.
     ``never`` on attempt 1 is the mark that no attempt will ever start.
     """
 
@@ -99,11 +119,22 @@ class Run(Record):
     meta: dict[str, Any] = field(default_factory=dict)
     logs: list[str] = field(default_factory=list)
     never: str | None = None
+    ended: str | None = None
+    due: float = 0.0
+    tried: int = 0
+    losses: int = 0
+
+    @property
+    def fallen(self) -> int:
+        """How many attempts were lost, this one among them if it is silent without a word."""
+        return self.losses + (self.ended in {None, LOST})
 
     @classmethod
     def of(cls, job: Job, before: Run | None, *, worker: str, now: float) -> Self:
         """Begin the attempt behind ``before``; what that one had logged is kept."""
         return cls(
+            tried=before.tried + (before.ended == RETRY) if before else 0,
+            losses=before.fallen if before else 0,
             beat=now,
             attempt=before.attempt + 1 if before else 1,
             worker=worker,
@@ -124,7 +155,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Ending:
+class Ending(Record):
     """What a worker, a revoker or the tick has to say about how a run ended."""
 
     state: State
@@ -160,7 +191,11 @@ class Final(Record):
     args: list[Any] = field(default_factory=list)
     kwargs: dict[str, Any] = field(default_factory=dict)
     link: Json | None = None
+    link_error: Json | None = None
     timeout: float | None = None
+    retry: Json | None = None
+    headers: dict[str, Any] = field(default_factory=dict)
+    expires: float | None = None
     started: float | None = None
     attempt: int = 0
     result: Any = None
@@ -171,12 +206,7 @@ class Final(Record):
     @classmethod
     def of(cls, job: Job, ending: Ending, now: float) -> Self:
         """Put the whole record together: nothing else is read when it is archived."""
-        known = {
-            item.name: getattr(source, item.name)
-            for source in (job, ending)
-            for item in dataclasses.fields(source)
-        }
-        return super().from_json({**known, "ended": now})
+        return super().from_json({**job.to_json(), **ending.to_json(), "ended": now})
 
     @classmethod
     def from_json(cls, value: Json) -> Self:
@@ -188,15 +218,28 @@ class Final(Record):
         """Where it stands in a listing."""
         return (self.created, self.id)
 
-    def follower(self, now: float) -> Job:
-        """Build the linked run: its id derived, its first argument the id of what has ended."""
-        link = self.link or {}
-        return Job(
-            id=f"{self.id}.link",
-            task=link["task"],
-            args=[self.id, *link.get("args", [])],
-            kwargs=dict(link.get("kwargs", {})),
-            created=now,
-            due=now,
-            digest=f"link of {self.id}",
-        )
+    def followers(self, now: float) -> list[Job]:
+        """Build the linked runs: ids derived, their first argument the id of what has ended."""
+        links = {"link": self.link}
+        if self.state is not State.SUCCEEDED:
+            links["error"] = self.link_error
+        return [
+            follower(self.id, name, link, now) for name, link in links.items() if link is not None
+        ]
+
+
+def follower(run_id: str, name: str, link: Json, now: float) -> Job:
+    """Build a run that follows another one, whose id it is given."""
+    expires: float | None = link.get("expires")
+    return Job(
+        id=f"{run_id}.{name}",
+        task=link["task"],
+        args=[run_id, *link.get("args", [])],
+        kwargs=dict(link.get("kwargs", {})),
+        created=now,
+        deadline=now + expires if expires is not None else None,
+        due=now,
+        expires=expires,
+        timeout=link.get("timeout"),
+        digest=f"{name} of {run_id}",
+    )

@@ -11,15 +11,19 @@ from tasks.framework.errors import (
     RunExpired,
     RunFailed,
     RunRevoked,
+    RunUnfinished,
     UnknownRun,
 )
+from tasks.framework.plan import child_ids, revoke
 from tasks.framework.reading import Reading, read
+from tasks.framework.records import Final
 from tasks.framework.runtime import runtime
+from tasks.framework.sending import again
 from tasks.framework.states import State
 
 R = TypeVar("R")
 
-FIRST_POLL, LAST_POLL = 0.002, 0.25
+FIRST_POLL, LAST_POLL = 0.0005, 0.25
 """How long `AsyncResult.get` sleeps between two reads, in seconds: each time longer."""
 
 
@@ -63,6 +67,14 @@ class AsyncResult(Generic[R]):
         """What the body raised, as a record: type, message, details, traceback."""
         return self.read().error
 
+    @property
+    def children(self) -> list[AsyncResult[Any]]:
+        """The runs that came out of this one so far: members of a chain or group, else links."""
+        protocol, record = runtime().protocol, self.read().record
+        whole = record if isinstance(record, Final) else protocol.job(self.id)
+        whole = whole or self._final()  # it has ended just now
+        return [AsyncResult(each) for each in child_ids(whole) if read(protocol, each)]
+
     def ready(self) -> bool:
         """Whether the run has ended."""
         return self.state.final
@@ -87,7 +99,7 @@ class AsyncResult(Generic[R]):
             if left <= 0:
                 raise ResultTimeout(self.id, timeout)
             time.sleep(min(pause, left))
-            pause = min(pause * 1.5, LAST_POLL)
+            pause = min(pause * 1.3, LAST_POLL)
         return self._result(reading)
 
     def _result(self, reading: Reading) -> R:
@@ -99,6 +111,36 @@ class AsyncResult(Generic[R]):
             raise RunExpired(self.id)
         return cast(R, reading.result)
 
+    def retry(self, *, limit: int | None = None) -> AsyncResult[R]:
+        """Send what has ended again, as a new run; return that one.
+
+        Raises:
+            UnknownRun: nothing is known of this id.
+            RunUnfinished: it has not ended.
+            LimitReached: its owner has ``limit`` unfinished runs of the task.
+        """
+        protocol = runtime().protocol
+        request = again(self._final(), protocol.clock())
+        return AsyncResult(protocol.submit(request, limit=limit))
+
+    def forget(self) -> None:
+        """Drop the record of a run that has ended; its id is unknown from then on.
+
+        Raises:
+            UnknownRun: nothing is known of this id.
+            RunUnfinished: it has not ended.
+        """
+        protocol = runtime().protocol
+        protocol.finish(self._final())  # leaves nothing that would need the final
+        protocol.archive.delete(self.id)
+        protocol.store.delete(f"final:{self.id}")
+
+    def _final(self) -> Final:
+        record = self.read().record
+        if not isinstance(record, Final):
+            raise RunUnfinished(self.id)
+        return record
+
     def revoke(self) -> bool:
-        """Have it not start, or stop. False if it is unknown or has ended already."""
-        return runtime().protocol.revoke(self.id)
+        """Have it and its members not start, or stop. False if it is unknown or has ended."""
+        return revoke(runtime().protocol, self.id)

@@ -5,59 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-from tasks.framework.schedule import Crontab, minute_of, next_minute
+from tasks.framework.schedule import Period
 from tasks.framework.task import Task
 
 log = logging.getLogger(__name__)
 
 
-class Period(Protocol):
-    """When something is due."""
-
-    def occurrence(self, now: float) -> str | None:
-        """Name the occurrence that ``now`` lies in, or None; everybody gives it the same name."""
-
-    def next(self, now: float) -> float:
-        """Return when to look again, in seconds since 1970."""
-
-
-@dataclass(frozen=True)
-class Every:
-    """Every so many seconds."""
-
-    seconds: float
-
-    def occurrence(self, now: float) -> str:
-        """Name the interval."""
-        return f"{self.seconds:g}s-{int(now // self.seconds)}"
-
-    def next(self, now: float) -> float:
-        """Return when the next interval begins."""
-        return (now // self.seconds + 1) * self.seconds
-
-
-@dataclass(frozen=True)
-class Cron:
-    """In the minutes that a crontab names."""
-
-    crontab: Crontab
-
-    def occurrence(self, now: float) -> str | None:
-        """Name the minute, if it is one of them."""
-        minute = minute_of(datetime.fromtimestamp(now, UTC))
-        return f"{minute:%Y%m%dT%H%MZ}" if self.crontab.matches(minute) else None
-
-    def next(self, now: float) -> float:
-        """Return when the next minute begins."""
-        return next_minute(datetime.fromtimestamp(now, UTC)).timestamp()
-
-
 class Scheduler:
-    """A thread that sends what is due. An occurrence missed while no scheduler ran is skipped.
+    """A thread that sends what is due; `Every` and `Cron` say what becomes of a missed one.
 
     The run's id is made of the task and the occurrence, so a second scheduler, or a second look,
     sends nothing new.

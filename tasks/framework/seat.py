@@ -32,6 +32,9 @@ class Seat:
     def interrupt(self) -> None:
         """Raise `Interrupted` in the body, if that can be done from outside."""
 
+    def kill(self) -> None:
+        """End the process in which a body does not stop, if the process is ours to end."""
+
     def armed(self) -> AbstractContextManager[object]:
         """Allow interruption while the context is open."""
         return contextlib.nullcontext()

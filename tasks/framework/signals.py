@@ -1,8 +1,9 @@
 """What happens to runs, as blinker signals: in this process, at most once, harmless if they fail.
 
 A handler receives the record as sender: a `Job` for ``queued``, a `Run` with ``run_id=`` for
-``started`` and ``progressed``, a `Final` for the rest. Each is sent once, by whoever caused it;
-a process that dies in between sends none. What must happen belongs in a ``link``.
+``started``, ``progressed`` and ``retrying``, a `Final` for the rest. Each is sent once, by
+whoever caused it; a process that dies in between sends none. What must happen belongs in a
+``link``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 queued = Signal("A run was accepted.")
 started = Signal("An attempt began.")
 progressed = Signal("A body reported progress.")
+retrying = Signal("An attempt raised, and another will be made.")
 succeeded = Signal("A run ended well.")
 failed = Signal("A run failed.")
 revoked = Signal("A run was revoked.")

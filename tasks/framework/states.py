@@ -8,13 +8,14 @@ import enum
 class State(enum.StrEnum):
     """What is known of a run.
 
-    ``scheduled > queued > started`` and then one of the four final states. The state is never
-    stored: it follows from which records exist (see `protocol.Protocol.read`).
+    ``scheduled > queued > started (> retrying > started)*`` and then one of the four final ones.
+    The state is never stored: it follows from which records exist (see `reading.read`).
     """
 
     SCHEDULED = "scheduled"
     QUEUED = "queued"
     STARTED = "started"
+    RETRYING = "retrying"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     REVOKED = "revoked"

@@ -1,18 +1,19 @@
-"""Declaring tasks and sending them: ``@task``, `Task`, `Signature` and the registry."""
+"""Declaring tasks and sending them: ``@task``, `Task` and the registry."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, Unpack, overload
 
+from tasks.framework.canvas import Signature
 from tasks.framework.errors import TaskNotFound
-from tasks.framework.message import check_id, digest, round_trip
 from tasks.framework.records import Job
 from tasks.framework.result import AsyncResult
+from tasks.framework.retry import Retry
 from tasks.framework.runtime import runtime
-from tasks.framework.schedule import Crontab
+from tasks.framework.schedule import Cron, Crontab, Every, Period
+from tasks.framework.sending import SendOptions
 from tasks.framework.worker import Worker
 
 P = ParamSpec("P")
@@ -26,23 +27,6 @@ registry: dict[str, Task[..., Any]] = {}
 """Every declared task by name, filled as modules are imported."""
 
 
-@dataclass(frozen=True)
-class Signature(Generic[R]):
-    """A call not made yet: task and arguments, as JSON."""
-
-    task: str
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-
-    def delay(self) -> AsyncResult[R]:
-        """Send it."""
-        return find(self.task).apply_async(self.args, self.kwargs)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON, for a ``link``."""
-        return {"task": self.task, "args": list(self.args), "kwargs": dict(self.kwargs)}
-
-
 class Task(Generic[P, R]):
     """A function that can be called here or sent away."""
 
@@ -52,7 +36,8 @@ class Task(Generic[P, R]):
         self.worker = options.worker
         self.timeout = options.timeout
         self.expires = options.expires
-        self.cron = Crontab.parse(options.cron) if options.cron else None
+        self.retry = Retry.of(options.retry)
+        self.period = _period(options)
         self.__doc__ = fn.__doc__
 
     @property
@@ -71,57 +56,32 @@ class Task(Generic[P, R]):
         return self.apply_async(args, kwargs)
 
     def s(self, *args: Any, **kwargs: Any) -> Signature[R]:
-        """Describe a call, perhaps only in part."""
-        return Signature(self.name, args, kwargs)
+        """Describe a call, perhaps only in part: a chain gives the first argument."""
+        return Signature(self, args, kwargs)
+
+    def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]:
+        """Describe a whole call, which is not given what came before it in a chain."""
+        return Signature(self, args, kwargs, immutable=True)
+
+    def map(self, items: Iterable[Any]) -> list[AsyncResult[R]]:
+        """Send one call per item, with the item as its first argument."""
+        return [self.apply_async((item,)) for item in items]
 
     def apply_async(
         self,
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
-        *,
-        task_id: str | None = None,
-        expires: float | None = None,
-        timeout: float | None = None,
-        owner: str | None = None,
-        limit: int | None = None,
-        link: Signature[Any] | None = None,
+        **options: Unpack[SendOptions],
     ) -> AsyncResult[R]:
-        """Send it with options of its own.
-
-        Args:
-            args: positional arguments, JSON.
-            kwargs: keyword arguments, JSON.
-            task_id: the run's id; a known one returns that run. Made up if absent.
-            expires: seconds within which the first attempt must start, else it never does.
-            timeout: seconds an attempt may take, else the run fails.
-            owner: whose run it is; listings and limits go by it.
-            limit: refuse if the owner has that many unfinished runs of this task.
-            link: sent when the run has ended, however it ended, with its id as first argument.
+        """Send it with options of its own: see `SendOptions`.
 
         Raises:
-            NotSerializable: an argument is not JSON.
+            NotSerializable: an argument or header is not JSON.
             IdTaken: the id belongs to a run with other arguments.
             LimitReached: the owner's limit is reached.
-            ValueError: the id cannot be used.
+            ValueError: an option cannot be used; the message names it.
         """
-        protocol = runtime().protocol
-        sent = round_trip(list(args), "args"), round_trip(dict(kwargs or {}), "kwargs")
-        now = protocol.clock()
-        wait = expires if expires is not None else self.expires
-        request = Job(
-            id=check_id(task_id) if task_id is not None else str(uuid.uuid4()),
-            task=self.name,
-            args=sent[0],
-            kwargs=sent[1],
-            owner=owner,
-            created=now,
-            deadline=now + wait if wait is not None else None,
-            due=now,
-            digest=digest(self.name, *sent),
-            link=round_trip(link.to_json(), "link") if link else None,
-            timeout=timeout if timeout is not None else self.timeout,
-        )
-        return AsyncResult(protocol.submit(request, limit=limit))
+        return Signature(self, args, kwargs or {}, options).apply_async()
 
 
 @dataclass(frozen=True)
@@ -132,7 +92,10 @@ class Options:
     worker: type[Worker] | None = None
     timeout: float | None = None
     expires: float | None = None
+    retry: Retry | int | None = None
     cron: str | None = None
+    every: float | None = None
+    timezone: str = "UTC"
 
 
 @overload
@@ -142,6 +105,7 @@ def task(
     name: str | None = None,
     timeout: float | None = None,
     expires: float | None = None,
+    retry: Retry | int | None = None,
 ) -> Callable[[Callable[Concatenate[W, P], R]], Task[P, R]]: ...
 
 
@@ -151,7 +115,10 @@ def task(
     name: str | None = None,
     timeout: float | None = None,
     expires: float | None = None,
+    retry: Retry | int | None = None,
     cron: str | None = None,
+    every: float | None = None,
+    timezone: str = "UTC",
 ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
 
@@ -161,8 +128,12 @@ def task(**options: Any) -> Callable[[Callable[..., R]], Task[..., R]]:
     Args:
         options: ``name``, by default the module's and function's; ``worker``, a `Worker` class
             whose instance the body gets as its first argument; ``timeout``, seconds an attempt
-            may take; ``expires``, seconds within which the first one must start; ``cron``, five
-            fields in UTC, when to run it without being sent.
+            may take; ``expires``, seconds within which the first one must start; ``retry``, a
+            `Retry` or a bare limit; ``cron``, five fields in ``timezone``, or ``every``, seconds:
+            when to run it without being sent.
+
+    Raises:
+        ValueError: an option makes no sense; the message names it.
     """
 
     def declare(fn: Callable[..., R]) -> Task[..., R]:
@@ -189,3 +160,18 @@ def pool_of(name: str) -> str:
     """Return the pool that carries a task out; an unknown task fails in the plain pool."""
     declared = registry.get(name)
     return declared.pool if declared else CPU
+
+
+def policy_of(job: Job) -> Retry:
+    """Return how a run is retried: its own numbers, with the errors that its task declares."""
+    declared = registry.get(job.task)
+    policy = declared.retry if declared else Retry(limit=0)
+    return replace(policy, **job.retry) if job.retry else policy
+
+
+def _period(options: Options) -> Period | None:
+    if options.cron and options.every:
+        raise ValueError("a task has either cron= or every=, not both")
+    if options.every:
+        return Every(options.every)
+    return Cron(Crontab.parse(options.cron), options.timezone) if options.cron else None

@@ -6,7 +6,7 @@ Part of the protocol (see `protocol`), in a module of its own.
 from __future__ import annotations
 
 from tasks.framework.protocol import Protocol
-from tasks.framework.records import LOST, Ending, Job, Run, Slot
+from tasks.framework.records import WORKER_LOST, Ending, Job, Run, Slot
 from tasks.framework.states import State
 
 PREFIXES = ("job:", "live:", "call:", "run:", "stop:")
@@ -17,13 +17,16 @@ def tick(protocol: Protocol) -> int:
 
     Safe to run at any time, in any number of processes, and to be killed at any point.
     """
-    ids: dict[str, None] = {}
+    ids: dict[str, list[str]] = {}
     for prefix in PREFIXES:
-        ids.update((key.split(":")[1], None) for key, _ in protocol.store.scan(prefix))
+        for key, _ in protocol.store.scan(prefix):
+            ids.setdefault(key.split(":")[1], []).append(key)
     for slot, held in list(protocol.store.scan("slot:")):
         settle_slot(protocol, slot, Slot.from_json(held))
-    for run_id in ids:
-        settle(protocol, run_id)
+    for run_id, keys in ids.items():
+        if settle(protocol, run_id):
+            # finish goes by the number of attempts; a late claim can lie behind a gap
+            protocol.store.delete(*(key for key in keys if key.startswith("run:")))
     return len(ids)
 
 
@@ -43,14 +46,14 @@ def settle_slot(protocol: Protocol, slot: str, held: Slot) -> None:
     protocol.store.delete(slot, if_value=held.to_json())
 
 
-def settle(protocol: Protocol, run_id: str) -> None:
-    """Bring one run a step nearer to its end, if nobody else is doing so."""
+def settle(protocol: Protocol, run_id: str) -> bool:
+    """Bring one run a step nearer to its end, if nobody else is; say whether it had ended."""
     now = protocol.clock()
     job = protocol.job(run_id)
     if protocol.settle_final(run_id):
-        return
+        return True
     if not job or job.void:
-        return
+        return False
     if now - job.created >= protocol.timing.grace:
         protocol.put_live(job)
     n, run = protocol.newest(run_id)
@@ -61,27 +64,31 @@ def settle(protocol: Protocol, run_id: str) -> None:
         if protocol.never(run_id, State.EXPIRED) and call:
             protocol.backend.cancel(call.call)
     elif not _beats(protocol, run, now):
-        lost = _gone(protocol, job, call.call if call else None, now)
-        _settle_silent(protocol, job, run, lost=lost)
+        _settle_silent(protocol, job, run, call.call if call else None)
+    return False
 
 
 def _beats(protocol: Protocol, run: Run | None, now: float) -> bool:
     return run is not None and now - run.beat < protocol.timing.stale
 
 
-def _gone(protocol: Protocol, job: Job, call: str | None, now: float) -> bool:
-    if call is not None:
-        return not protocol.backend.alive(call)
-    return now - max(job.created, job.due) >= protocol.timing.grace
-
-
-def _settle_silent(protocol: Protocol, job: Job, run: Run | None, *, lost: bool) -> None:
+def _settle_silent(protocol: Protocol, job: Job, run: Run | None, call: str | None) -> None:
+    """Nobody beats: it waits, or is parked, or its worker has died."""
+    due = max(job.due, run.due if run else 0.0)
     if run and protocol.store.get(f"stop:{job.id}"):
         protocol.end(job.id, Ending.of(State.REVOKED, run))
-    elif lost and run and run.attempt == protocol.timing.attempts:
-        protocol.end(job.id, Ending.of(State.FAILED, run, error=LOST))
-    elif lost:
-        protocol.spawn(job)
+    elif protocol.clock() < due or not _gone(protocol, job, call, due):
+        return
+    elif run and run.fallen > protocol.timing.losses:
+        protocol.end(job.id, Ending.of(State.FAILED, run, error=WORKER_LOST))
+    else:
+        protocol.spawn(job, due)
+
+
+def _gone(protocol: Protocol, job: Job, call: str | None, due: float) -> bool:
+    if call is not None:
+        return not protocol.backend.alive(call)
+    return protocol.clock() - max(job.created, due) >= protocol.timing.grace
 
 
 def purge(protocol: Protocol, *, older_than: float) -> int:

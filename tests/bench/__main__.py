@@ -1,31 +1,61 @@
-"""Measure, and print a line for each budget: ours, the alternative, and the ratio."""
+"""Measure, and print one table: what it was, ours, the alternative, and the ratio."""
 
 from __future__ import annotations
 
-import statistics
+import contextlib
+import platform
+import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import overhead, queues, reading
+from tests.bench import overhead, queues, reading, redis_server
+from tests.bench.celery_queue import CELERY
+from tests.bench.dramatiq_queue import DRAMATIQ
+from tests.bench.huey_queue import HUEY, HUEY_NO_FSYNC
+from tests.bench.own_queue import OURS
+
+PARTS = ("queues", "reading", "job")
 
 
-def main() -> None:
-    """Print every measurement."""
-    pairs = [(queues.ours(), queues.huey()) for _ in range(3)]
-    mine, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
-    say(f"{queues.COUNT} no-op tasks", mine * 1000, "huey on SQLite", theirs * 1000)
+def main(parts: list[str]) -> None:
+    """Print the table, or the named parts of it."""
+    wanted = parts or list(PARTS)
+    if unknown := set(wanted) - set(PARTS):
+        raise SystemExit(f"no such part: {', '.join(sorted(unknown))}; choose of {PARTS}")
+    print(f"Python {platform.python_version()}, {platform.system()}, milliseconds, medians.\n")
+    print("| what | ours | the alternative | its | ours / its |")
+    print("|---|---:|---|---:|---:|")
+    if "queues" in wanted:
+        against_queues()
     with tempfile.TemporaryDirectory() as place:
-        small = overhead.measure(Path(place))
-        say("one small job", small.service, "ComfyUI driven bare", small.bare)
-        print(f"{'':34}the service adds {small.service - small.bare:.1f} ms")
-        for name, (few, many) in reading.measure(Path(place)).items():
-            say(f"reading {name}, of {reading.MANY:,}", many, f"of {reading.FEW:,}", few)
+        if "reading" in wanted:
+            for name, (few, many) in reading.measure(Path(place)).items():
+                say(f"{name}, of {reading.MANY:,} finished", many, f"of {reading.FEW:,}", few)
+        if "job" in wanted:
+            small = overhead.measure(Path(place))
+            say("one small ComfyUI job", small.service, "ComfyUI driven bare", small.bare)
+
+
+def against_queues() -> None:
+    """Print our framework against the others."""
+    contenders = [OURS, HUEY, HUEY_NO_FSYNC]
+    with contextlib.ExitStack() as stack:
+        if redis_server.installed():
+            stack.enter_context(redis_server.running())
+            contenders += [CELERY, DRAMATIQ]
+        else:
+            print("no redis-server here: Celery and dramatiq are left out", file=sys.stderr)
+        found = queues.measure(contenders)
+    for what, ours in found[OURS.name].items():
+        for other in contenders[1:]:
+            say(what, ours, other.name, found[other.name][what])
 
 
 def say(what: str, ours: float, alternative: str, theirs: float) -> None:
     """Print one comparison, in milliseconds."""
-    print(f"{what:34}{ours:9.1f} ms   {alternative:22}{theirs:9.1f} ms   {ours / theirs:5.2f} x")
+    row = (what, f"{ours:,.1f}", alternative, f"{theirs:,.1f}", f"{ours / theirs:.2f}")
+    print(f"| {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

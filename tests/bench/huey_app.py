@@ -1,15 +1,18 @@
-"""The alternative to our task framework: huey on SQLite, with one no-op task."""
+"""huey on SQLite, with one no-op task."""
 
 from __future__ import annotations
 
 import os
 
 from huey import SqliteHuey
-from huey.exceptions import ResultTimeout
 
-__all__ = ["ResultTimeout", "add", "huey"]
+__all__ = ["add", "huey"]
 
-huey = SqliteHuey(filename=os.environ["HUEY_FILE"], fsync=True, journal_mode="wal")
+huey = SqliteHuey(
+    filename=os.environ["HUEY_FILE"],
+    fsync=os.environ["HUEY_FSYNC"] == "1",
+    journal_mode="wal",
+)
 
 
 def _add(x: int, y: int) -> int:

@@ -1,81 +1,77 @@
-"""A thousand no-op tasks through one worker process: our framework, and huey on SQLite."""
+"""No-op tasks through every task queue: sent, carried out by one and by four, and one by one."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import os
-import subprocess
-import sys
-import tempfile
+import statistics
 import time
-from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
-from typing import TypeVar
+from collections.abc import Sequence
 
-from tasks.framework import configure
-from tasks.framework.backends.process import recover
-from tasks.framework.backends.supervisor import Supervisor
-from tests.tasks.framework import local_app
-
-T = TypeVar("T")
+from tests.bench.contender import Contender, Queue
 
 COUNT = 1000
+ROUNDS = 3
+SAMPLES = 200
+PAUSE = 0.02
+"""Seconds of rest before every sample of the latency: so long that everybody idles again."""
+
+Measured = dict[str, float]
+"""Milliseconds by what was measured."""
 
 
-def ours() -> float:
-    """Return the seconds from the first send to the last result."""
-    with tempfile.TemporaryDirectory() as place:
-        backend = local_app.open_backend(Path(place))
-        command = [sys.executable, "-m", local_app.__name__, place]
-        with Supervisor(
-            {"cpu": 1},
-            lambda pool, name: [*command, pool, name],
-            lambda name: recover(backend, name),
-        ):
-            local_app.add.delay(0, 0).get(60)
-            seconds = _timed(
-                lambda: [local_app.add.delay(n, 1) for n in range(COUNT)],
-                lambda result: result.get(120),
-            )
-        configure(None)
-    return seconds
+def measure(contenders: Sequence[Contender]) -> dict[str, Measured]:
+    """Return the medians of some rounds, by contender; they take turns in every round."""
+    rounds: dict[str, list[Measured]] = {each.name: [] for each in contenders}
+    for _ in range(ROUNDS):
+        for each in contenders:
+            rounds[each.name].append(_once(each))
+    return {
+        name: {what: statistics.median(some[what] for some in found) for what in found[0]}
+        for name, found in rounds.items()
+    }
 
 
-def huey() -> float:
-    """Return the same for huey: one worker process, everything flushed to the disk as ours is."""
-    with tempfile.TemporaryDirectory() as place:
-        os.environ["HUEY_FILE"] = str(Path(place) / "huey.db")
-        # it reads its file's name when it is imported, and each round has a file of its own
-        huey_app = importlib.reload(importlib.import_module("tests.bench.huey_app"))
-        arguments = ["tests.bench.huey_app.huey", "-w", "1", "-k", "process", "-q"]
-        consumer = subprocess.Popen(
-            [sys.executable, "-m", "huey.bin.huey_consumer", *arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            _until_it_answers(huey_app)
-            return _timed(
-                lambda: [huey_app.add(n, 1) for n in range(COUNT)],
-                lambda result: result.get(blocking=True, timeout=120),
-            )
-        finally:
-            consumer.terminate()
-            consumer.wait(30)
+def _once(contender: Contender) -> Measured:
+    found: Measured = {}
+    with contender.open(0) as queue:
+        queue.send(0)  # connects
+        began = time.perf_counter()
+        for number in range(COUNT):
+            queue.send(number)
+        found[f"{COUNT:,} enqueued"] = (time.perf_counter() - began) * 1000
+    for workers in (1, 4):
+        with contender.open(workers) as queue:
+            _warm_up(queue, workers)
+            took = _through(queue)
+            found[f"{COUNT:,} enqueued and run by {workers}"] = took
+            if workers == 1:
+                found |= _latency(queue)
+    return found
 
 
-def _until_it_answers(app: ModuleType) -> None:
-    for _ in range(20):  # what is sent before its consumer is ready can stay unseen
-        with contextlib.suppress(app.ResultTimeout):
-            app.add(1, 1).get(blocking=True, timeout=3)
-            return
-    raise RuntimeError("huey's consumer does not answer")
+def _warm_up(queue: Queue, workers: int) -> None:
+    """Let every worker process start and see a few tasks."""
+    queue.wait(queue.send(0))
+    time.sleep(1.0)
+    for sent in [queue.send(number) for number in range(10 * workers)]:
+        queue.wait(sent)
 
 
-def _timed(send: Callable[[], list[T]], wait: Callable[[T], object]) -> float:
+def _through(queue: Queue) -> float:
     began = time.perf_counter()
-    for result in send():
-        wait(result)
-    return time.perf_counter() - began
+    for sent in [queue.send(number) for number in range(COUNT)]:
+        queue.wait(sent)
+    return (time.perf_counter() - began) * 1000
+
+
+def _latency(queue: Queue) -> Measured:
+    times: list[float] = []
+    for number in range(SAMPLES):
+        time.sleep(PAUSE)
+        began = time.perf_counter()
+        queue.wait(queue.send(number))
+        times.append((time.perf_counter() - began) * 1000)
+    times.sort()
+    return {
+        "one task when idle, p50": times[SAMPLES // 2],
+        "one task when idle, p99": times[SAMPLES * 99 // 100],
+    }

@@ -1,4 +1,4 @@
-"""How long one job and a page of jobs take to read, as their number grows."""
+"""How long reading and sweeping take, as the number of finished jobs grows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ import settings
 from tasks import embedded, jobs
 from tasks.framework import State, configure, runtime
 from tasks.framework.records import Final
+from tasks.framework.tick import tick
 from tasks.workflow import run_workflow
 
 FEW, MANY = 1_000, 100_000
+
+ACTIVE = 5
+"""So many runs wait while all this is read."""
 
 
 def measure(place: Path) -> dict[str, tuple[float, float]]:
@@ -21,6 +25,8 @@ def measure(place: Path) -> dict[str, tuple[float, float]]:
     embedded.configure(settings.Settings(data_dir=place / "reading"))
     try:
         _fill(0, FEW)
+        for _ in range(ACTIVE):
+            run_workflow.delay({})
         few = _medians(FEW)
         _fill(FEW, MANY)
         many = _medians(MANY)
@@ -30,30 +36,36 @@ def measure(place: Path) -> dict[str, tuple[float, float]]:
 
 
 def _fill(first: int, last: int) -> None:
-    archive = runtime().protocol.archive
+    protocol = runtime().protocol
     for n in range(first, last):
-        archive.put(
-            Final(
-                id=f"job-{n}",
-                task=run_workflow.name,
-                state=State.SUCCEEDED if n % 10 else State.FAILED,
-                owner=f"user-{n % 50}",
-                slot=None,
-                created=float(n),
-                ended=float(n) + 1,
-                digest="",
-            )
+        final = Final(
+            id=f"job-{n}",
+            task=run_workflow.name,
+            state=State.SUCCEEDED if n % 10 else State.FAILED,
+            owner=f"user-{n % 50}",
+            slot=None,
+            created=float(n),
+            ended=float(n) + 1,
+            digest="",
         )
+        protocol.archive.put(final)
+        protocol.store.put(f"final:{final.id}", final.to_json())
 
 
 def _medians(count: int) -> dict[str, float]:
     middle = f"job-{count // 2}"
+    active = [jobs.Status.QUEUED, jobs.Status.RUNNING]
+    failed = [jobs.Status.FAILED]
     return {
-        "one job": _median(lambda: jobs.get(middle)),
-        "a page of 50": _median(lambda: jobs.list_jobs(limit=50)),
-        "a page of one user's failed": _median(
-            lambda: jobs.list_jobs(limit=50, user_id="user-0", statuses=[jobs.Status.FAILED])
+        "reading one job": _median(lambda: jobs.get(middle)),
+        "listing 50": _median(lambda: jobs.list_jobs(limit=50)),
+        "listing 50 failed of one user": _median(
+            lambda: jobs.list_jobs(limit=50, user_id="user-0", statuses=failed)
         ),
+        "counting the active": _median(
+            lambda: len(jobs.list_jobs(limit=200, statuses=active).jobs)
+        ),
+        "a tick": _median(lambda: tick(runtime().protocol)),
     }
 
 

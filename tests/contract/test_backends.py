@@ -18,7 +18,9 @@ from tasks.framework import (
     RunFailed,
     Runtime,
     State,
+    chain,
     configure,
+    group,
     runtime,
 )
 from tasks.framework.archives.memory import MemoryArchive
@@ -140,6 +142,24 @@ def test_a_task_that_the_worker_does_not_know_fails_and_says_so(backend: str) ->
     runtime().protocol.submit(nobodys)
     with pytest.raises(RunFailed, match="import the module that declares it"):
         AsyncResult[None](nobodys.id).get(30)
+
+
+def test_a_chain_gives_each_call_the_result_of_the_one_before(backend: str) -> None:
+    assert chain(add.s(1, 2), add.s(10), add.s(100)).delay().get(30) == 113
+
+
+def test_a_group_in_a_chain_is_joined(backend: str) -> None:
+    parts = group(add.s(n, n) | add.s(1) for n in range(8))
+    result = (parts | describe.s()).delay()
+    assert result.get(30) == [2 * n + 1 for n in range(8)]
+
+
+def test_a_step_that_fails_ends_its_chain_and_is_named(backend: str) -> None:
+    result = chain(add.s(1, 2), divide.s(0), describe.s()).delay()
+    with pytest.raises(RunFailed, match=r"step 2 of 3, divide .* ZeroDivisionError") as caught:
+        result.get(30)
+    assert caught.value.type == "StepFailed"
+    assert [child.id for child in result.children] == [f"{result.id}.0", f"{result.id}.1"]
 
 
 def _has_ended(run_id: str) -> bool:

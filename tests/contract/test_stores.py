@@ -54,6 +54,16 @@ def test_delete_of_an_absent_key_is_fine(store: Store) -> None:
     store.delete("a:1", if_value={"n": 1})
 
 
+def test_several_keys_are_deleted_at_once(store: Store) -> None:
+    for n in range(4):
+        store.put(f"a:{n}", {"n": n % 2})
+
+    store.delete("a:0", "a:9", "a:1")
+    assert [key for key, _ in store.scan("a:")] == ["a:2", "a:3"]
+    store.delete("a:2", "a:3", if_value={"n": 1})
+    assert [key for key, _ in store.scan("a:")] == ["a:2"]
+
+
 def test_delete_if_value_spares_another_value(store: Store) -> None:
     store.put("a:1", {"id": "x", "at": 1.25})
 

@@ -11,8 +11,12 @@ Json = Mapping[str, Any]
 class Backend(Protocol):
     """Delivers messages to `execute`, at least once each."""
 
-    def submit(self, message: Json, pool: str) -> str:
-        """Have ``execute(message)`` called in a process of that pool; return the call's id."""
+    def submit(self, message: Json, pool: str, due: float) -> str | None:
+        """Have ``execute(message)`` called in a process of that pool; return the call's id.
+
+        Not before ``due``, in seconds since 1970. A backend that cannot hold a message until
+        then does nothing and returns None: the tick sends it when it is due.
+        """
 
     def cancel(self, call_id: str) -> None:
         """Drop the call if it has not been delivered. May come too late; that is no error."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,10 @@ CREATE TABLE IF NOT EXISTS calls(
     run TEXT NOT NULL,
     pool TEXT NOT NULL,
     message TEXT NOT NULL,
+    due REAL NOT NULL,
     worker TEXT
 );
-CREATE INDEX IF NOT EXISTS calls_waiting ON calls(pool, call) WHERE worker IS NULL;
+CREATE INDEX IF NOT EXISTS calls_waiting ON calls(pool, due, call) WHERE worker IS NULL;
 CREATE INDEX IF NOT EXISTS calls_by_run ON calls(run)
 """
 
@@ -32,7 +34,7 @@ class Delivery:
 
 
 class LocalBackend:
-    """A queue in SQLite and a doorbell per worker process.
+    """A queue in SQLite and two doorbells per worker process: for new messages, and for nudges.
 
     A message stays until its delivery is over, so that one whose worker died is found again.
     """
@@ -40,12 +42,13 @@ class LocalBackend:
     def __init__(self, path: Path, bells: Path) -> None:
         self._database = Database(path, SCHEMA)
         self.bells = bells
+        self.nudges = bells.parent / "nudges"
 
-    def submit(self, message: Json, pool: str) -> str:
+    def submit(self, message: Json, pool: str, due: float) -> str:
         """Queue the message and wake the workers."""
         self._drop_dead(message["id"])
-        sql = "INSERT INTO calls(run, pool, message) VALUES(?, ?, ?) RETURNING call"
-        values = (message["id"], pool, json.dumps(dict(message)))
+        sql = "INSERT INTO calls(run, pool, message, due) VALUES(?, ?, ?, ?) RETURNING call"
+        values = (message["id"], pool, json.dumps(dict(message)), due)
         rows = self._database.execute(sql, values)
         ring_all(self.bells)
         return str(rows[0][0])
@@ -60,8 +63,8 @@ class LocalBackend:
         return bool(rows) and (rows[0][0] is None or is_heard(self.bells, rows[0][0]))
 
     def nudge(self) -> None:
-        """Wake every worker, busy ones included."""
-        ring_all(self.bells)
+        """Have every busy worker look at its records."""
+        ring_all(self.nudges)
 
     def lives(self, worker: str) -> bool:
         """Whether a worker process of that name runs."""
@@ -74,14 +77,21 @@ class LocalBackend:
     # -- for worker processes --------------------------------------------------------------
 
     def claim(self, pool: str, worker: str) -> Delivery | None:
-        """Take the oldest message of a pool; of many workers exactly one gets it."""
+        """Take a pool's message that is due longest; of many workers exactly one gets it."""
         sql = """
             UPDATE calls SET worker = ? WHERE call = (
-                SELECT call FROM calls WHERE pool = ? AND worker IS NULL ORDER BY call LIMIT 1
+                SELECT call FROM calls WHERE pool = ? AND worker IS NULL AND due <= ?
+                ORDER BY due, call LIMIT 1
             ) RETURNING call, message
         """
-        rows = self._database.execute(sql, (worker, pool))
+        rows = self._database.execute(sql, (worker, pool, time.time()))
         return Delivery(rows[0][0], json.loads(rows[0][1])) if rows else None
+
+    def next_due(self, pool: str) -> float | None:
+        """Return when the pool's next message is due, or None when there is none."""
+        sql = "SELECT min(due) FROM calls WHERE pool = ? AND worker IS NULL"
+        due: float | None = self._database.execute(sql, (pool,))[0][0]
+        return due
 
     def mark_ready(self, worker: str) -> None:
         """Say that this process can take messages."""
@@ -111,7 +121,8 @@ class LocalBackend:
         return self.bells.parent / "ready" / worker
 
     def _drop_dead(self, run_id: str) -> None:
-        for run, worker in self.abandoned():
-            if run == run_id:
-                sql = "DELETE FROM calls WHERE run = ? AND worker = ?"
-                self._database.change(sql, (run, worker))
+        sql = "SELECT worker FROM calls WHERE run = ? AND worker IS NOT NULL"
+        for (worker,) in self._database.execute(sql, (run_id,)):
+            if not is_heard(self.bells, worker):
+                gone = "DELETE FROM calls WHERE run = ? AND worker = ?"
+                self._database.change(gone, (run_id, worker))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 
@@ -14,6 +17,7 @@ from tasks.framework.backends.doorbell import Doorbell
 from tasks.framework.backends.local import LocalBackend
 from tasks.framework.errors import Interrupted
 from tasks.framework.execute import execute
+from tasks.framework.heartbeat import Pacemaker
 from tasks.framework.runtime import runtime
 from tasks.framework.seat import Seat
 from tasks.framework.worker import Worker
@@ -28,16 +32,18 @@ class WorkerProcess(Seat):
     """The seat of a process's main thread, where a body is interrupted by a signal.
 
     SIGTERM and SIGINT stop the process: the run in progress is handed back. SIGUSR1 is its own:
-    the heartbeat's thread uses it to raise `Interrupted` in the main thread.
+    the pacemaker's thread uses it to raise `Interrupted` in the main thread. A supervised process
+    also stops when its standard input ends: a pipe that its `Supervisor` holds open.
     """
 
     def __init__(self, backend: LocalBackend, *, pool: str, name: str, supervised: bool) -> None:
         super().__init__(name)
         self._backend, self._pool = backend, pool
-        self._parent = os.getppid() if supervised else None
+        self._supervised = supervised
         self._main = threading.get_ident()
         self._armed = False
-        self._bell: Doorbell | None = None
+        self._bell = Doorbell(backend.bells, name)
+        self._nudged = Doorbell(backend.nudges, name)
 
     def run(self, kind: type[Worker] | None) -> None:
         """Start the worker, then carry out messages until told to stop.
@@ -45,7 +51,6 @@ class WorkerProcess(Seat):
         Whatever a delivery raises ends the process: what it had claimed is then found and
         delivered again.
         """
-        self._bell = Doorbell(self._backend.bells, self.name)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGUSR1, self._on_interrupt)
@@ -60,37 +65,50 @@ class WorkerProcess(Seat):
         finally:
             runtime().close()
             self._backend.unmark_ready(self.name)
+            self._nudged.close()
             self._bell.close()
 
     def _serve(self) -> None:
+        pacemaker = Pacemaker(self)
         while not self.stopping:
             delivery = self._backend.claim(self._pool, self.name)
             if delivery is None:
-                self.wait(IDLE_SECONDS)
+                self._bell.wait(self._until_due())
+                self._watch_parent()
                 continue
-            execute(delivery.message, self)
+            execute(delivery.message, self, pacemaker)
             self._backend.done(delivery)
+        pacemaker.close()
+
+    def _until_due(self) -> float:
+        due = self._backend.next_due(self._pool)
+        return IDLE_SECONDS if due is None else min(max(0.0, due - time.time()), IDLE_SECONDS)
 
     # -- the seat --------------------------------------------------------------------------
 
     def ring(self) -> None:
-        """Wake whoever waits in this process."""
-        if self._bell is not None:
-            self._bell.ring()
+        """Wake whoever waits in this seat."""
+        self._nudged.ring()
 
     def wait(self, seconds: float) -> bool:
-        """Wait to be rung; see meanwhile whether the parent process lives."""
-        if self._bell is None:
-            raise RuntimeError("a worker process waits only once it has started")
-        rung = self._bell.wait(seconds)
-        if self._parent is not None and os.getppid() != self._parent and not self.stopping:
+        """Wait to be rung, by this process or another; see that the parent process lives."""
+        rung = self._nudged.wait(seconds)
+        self._watch_parent()
+        return rung
+
+    def _watch_parent(self) -> None:
+        if self._supervised and not self.stopping and _is_at_end(sys.stdin.fileno()):
             log.error("worker %s stops: the process that started it is gone", self.name)
             signal.pthread_kill(self._main, signal.SIGTERM)
-        return rung
 
     def interrupt(self) -> None:
         """Raise `Interrupted` in the main thread, if a body is in it."""
         signal.pthread_kill(self._main, signal.SIGUSR1)
+
+    def kill(self) -> None:
+        """End this process, with a body in it that does not stop; another one takes its place."""
+        log.critical("worker %s ends itself: its run was told to stop and did not", self.name)
+        os._exit(70)
 
     @contextlib.contextmanager
     def armed(self) -> Iterator[None]:
@@ -106,7 +124,8 @@ class WorkerProcess(Seat):
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self.stopping = True
-        self.ring()
+        self._bell.ring()
+        self._nudged.ring()
         self._raise("stopping")
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
@@ -117,6 +136,12 @@ class WorkerProcess(Seat):
         if self._armed:
             self._armed = False  # once: what cleans up behind it is not to be cut short
             raise Interrupted(reason)
+
+
+def _is_at_end(pipe: int) -> bool:
+    """Whether nobody holds the other end of a pipe to which nothing is ever written."""
+    readable, _, _ = select.select([pipe], [], [], 0)
+    return bool(readable)
 
 
 def recover(backend: LocalBackend, worker: str | None = None) -> int:

@@ -100,6 +100,8 @@ class _Keeper:
             if process is None:
                 return
             code = process.wait()
+            if process.stdin:
+                process.stdin.close()
             name, self.name, self._process = self.name or "", None, None
             self._supervisor._on_death(name)
             if self._supervisor._stopping.is_set():
@@ -116,7 +118,7 @@ class _Keeper:
             name = f"{self._place}-{uuid.uuid4().hex[:8]}"
             self._process = subprocess.Popen(
                 self._supervisor._command(self._pool, name),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # ends with this process: that is how a worker notices
                 start_new_session=True,  # a Ctrl-C in the terminal is the supervisor's to handle
             )
             self.name = name

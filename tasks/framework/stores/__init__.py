@@ -24,8 +24,11 @@ class Store(Protocol):
     def get(self, key: str) -> Json | None:
         """Return the value, or None."""
 
-    def delete(self, key: str, if_value: Json | None = None) -> None:
-        """Remove it; absent is fine. With ``if_value``, only if that is the value."""
+    def delete(self, *keys: str, if_value: Json | None = None) -> None:
+        """Remove them in this order, at once if the store can; absent is fine.
+
+        With ``if_value``, only those that have this value.
+        """
 
     def scan(self, prefix: str) -> Iterator[tuple[str, Json]]:
         """Yield every record whose key starts with the prefix, in the order of their keys."""

@@ -33,11 +33,12 @@ class MemoryStore:
         text = self._records.get(key)
         return _load(text) if text is not None else None
 
-    def delete(self, key: str, if_value: Json | None = None) -> None:
-        """Remove it, with ``if_value`` only if that is the value."""
+    def delete(self, *keys: str, if_value: Json | None = None) -> None:
+        """Remove them, with ``if_value`` only if that is their value."""
         with self._lock:
-            if if_value is None or self._records.get(key) == _dump(if_value):
-                self._records.pop(key, None)
+            for key in keys:
+                if if_value is None or self._records.get(key) == _dump(if_value):
+                    self._records.pop(key, None)
 
     def scan(self, prefix: str) -> Iterator[tuple[str, Json]]:
         """Yield every record under the prefix, as it was when the scan began."""

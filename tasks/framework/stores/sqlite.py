@@ -11,12 +11,19 @@ from tasks.framework.stores import Json
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS records(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID"
 
+FLUSHED = ("job:", "final:", "stop:")
+"""What somebody has been told and a power cut may not take back: flushed to the disk.
+
+A slot is on the disk with the job that follows it. A claim means nothing after a power cut,
+which ends its worker too. The rest is repaired or written again.
+"""
+
 LAST = "\U0010ffff"
 """Sorts behind every character that a key can have."""
 
 
 class SqliteStore:
-    """A store for many processes on one machine. What `add` decides is on the disk."""
+    """A store for many processes on one machine."""
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path, SCHEMA)
@@ -24,7 +31,8 @@ class SqliteStore:
     def add(self, key: str, value: Json) -> bool:
         """Store only if absent."""
         sql = "INSERT INTO records VALUES(?, ?) ON CONFLICT DO NOTHING"
-        return self._database.durable(sql, (key, _dump(value))) == 1
+        write = self._database.durable if key.startswith(FLUSHED) else self._database.change
+        return write(sql, (key, _dump(value))) == 1
 
     def put(self, key: str, value: Json) -> None:
         """Store, replacing what was there."""
@@ -35,13 +43,16 @@ class SqliteStore:
         rows = self._database.execute("SELECT value FROM records WHERE key = ?", (key,))
         return _load(rows[0][0]) if rows else None
 
-    def delete(self, key: str, if_value: Json | None = None) -> None:
-        """Remove it, with ``if_value`` only if that is the value: one statement either way."""
-        if if_value is None:
-            self._database.change("DELETE FROM records WHERE key = ?", (key,))
+    def delete(self, *keys: str, if_value: Json | None = None) -> None:
+        """Remove them, with ``if_value`` only if that is their value: one statement either way."""
+        if not keys:
             return
-        sql = "DELETE FROM records WHERE key = ? AND value = ?"
-        self._database.change(sql, (key, _dump(if_value)))
+        places = ", ".join("?" * len(keys))
+        sql = f"DELETE FROM records WHERE key IN ({places})"  # noqa: S608 - question marks only
+        if if_value is None:
+            self._database.change(sql, keys)
+            return
+        self._database.change(f"{sql} AND value = ?", (*keys, _dump(if_value)))
 
     def scan(self, prefix: str) -> Iterator[tuple[str, Json]]:
         """Yield every record under the prefix, as it was when the scan began."""

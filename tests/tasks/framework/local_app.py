@@ -8,14 +8,14 @@ import sys
 import time
 from pathlib import Path
 
-from tasks.framework import Protocol, Runtime, Timing, Worker, configure, current, task
+from tasks.framework import Protocol, Retry, Runtime, Timing, Worker, configure, current, task
 from tasks.framework.archives.sqlite import SqliteArchive
 from tasks.framework.backends.local import LocalBackend
 from tasks.framework.backends.process import WorkerProcess
 from tasks.framework.stores.sqlite import SqliteStore
 from tasks.framework.task import pool_of
 
-TIMING = Timing(stale=3.0, grace=3.0, beat=0.2, report=0.02)
+TIMING = Timing(stale=3.0, grace=3.0, beat=0.2, report=0.02, kill_after=2.0)
 
 
 class Holder(Worker):
@@ -88,6 +88,23 @@ def suicide(holder: Holder, times: int) -> int:
     holder.note(f"attempt-{current.attempt}")
     if current.attempt <= times:
         os.kill(os.getpid(), signal.SIGKILL)
+    return current.attempt
+
+
+@task(name="stubborn", worker=Holder)
+def stubborn(holder: Holder) -> None:
+    """Do not stop, whatever is raised."""
+    while True:
+        try:
+            time.sleep(3600)
+        except BaseException:  # noqa: BLE001 - that is what makes it stubborn
+            holder.note("ignored")
+
+
+@task(name="flaky", retry=Retry(limit=5, delay=0.3, backoff=1, jitter=0))
+def flaky(until: int) -> int:
+    if current.attempt < until:
+        raise OSError("not yet")
     return current.attempt
 
 

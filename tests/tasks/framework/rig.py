@@ -33,12 +33,15 @@ class HandClock:
 class HandBackend:
     """Keeps messages until a test delivers, loses or cancels them."""
 
+    clock: HandClock = field(default_factory=HandClock)
     waiting: dict[str, Json] = field(default_factory=dict)
     pools: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     sent: int = 0
 
-    def submit(self, message: Json, pool: str) -> str:
+    def submit(self, message: Json, pool: str, due: float) -> str | None:
+        if due > self.clock():
+            return None  # as on Modal: the tick has to remember
         self.sent += 1
         self.waiting[str(self.sent)] = message
         self.pools.append(pool)
@@ -90,6 +93,7 @@ class Rig:
     timing: Timing = field(default_factory=lambda: Timing(stale=5, grace=5, beat=0.05, report=0))
 
     def __post_init__(self) -> None:
+        self.backend.clock = self.clock
         self.protocol = self.protocol_on(self.store)
         self.runtime = Runtime(self.protocol)
 

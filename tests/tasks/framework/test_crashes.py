@@ -43,9 +43,10 @@ class MortalStore:
         self._write()
         self._store.put(key, value)
 
-    def delete(self, key: str, if_value: Json | None = None) -> None:
-        self._write()
-        self._store.delete(key, if_value)
+    def delete(self, *keys: str, if_value: Json | None = None) -> None:
+        for key in keys:  # one by one: not every store can do it at once
+            self._write()
+            self._store.delete(key, if_value=if_value)
 
     def get(self, key: str) -> Json | None:
         return self._store.get(key)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 
 from tasks.framework import Interrupted, State, Timing, current
 from tasks.framework.execute import execute
+from tasks.framework.heartbeat import Pacemaker
 from tasks.framework.reading import read
 from tasks.framework.seat import Seat
 from tests.tasks.framework.bodies import declared, run
@@ -34,15 +36,14 @@ def test_a_stop_reaches_a_body_at_its_checkpoint(rig: Rig) -> None:
     assert reading.state is State.REVOKED
 
 
+@dataclass
 class Nudging(HandBackend):
     """A backend that wakes one seat."""
 
-    def __init__(self, seat: Seat) -> None:
-        super().__init__()
-        self._seat = seat
+    seat: Seat = field(default_factory=Seat)
 
     def nudge(self) -> None:
-        self._seat.ring()
+        self.seat.ring()
 
 
 def test_a_nudge_has_a_body_hear_of_a_stop_long_before_its_next_beat() -> None:
@@ -56,7 +57,7 @@ def test_a_nudge_has_a_body_hear_of_a_stop_long_before_its_next_beat() -> None:
         raise AssertionError("the stop never came")
 
     timing = Timing(stale=5000, grace=5000, beat=1000, report=1000)
-    with Rig(backend=Nudging(seat), timing=timing).configured() as rig, declared(body):
+    with Rig(backend=Nudging(seat=seat), timing=timing).configured() as rig, declared(body):
         rig.protocol.submit(request())
         execute({"id": "J"}, seat)
         reading = read(rig.protocol, "J")
@@ -65,25 +66,36 @@ def test_a_nudge_has_a_body_hear_of_a_stop_long_before_its_next_beat() -> None:
     assert reading.state is State.REVOKED
 
 
-class CutShort(Seat):
-    """A seat in which an interruption strikes while the heartbeat is being stopped."""
+class CutShort(Pacemaker):
+    """A pacemaker whose first rest is cut short by an interruption."""
 
-    struck = False
+    rests = 0
 
-    def ring(self) -> None:
-        if not self.struck:
-            self.struck = True
+    def end(self) -> None:
+        self.rests += 1
+        if self.rests == 1:
             raise Interrupted("the process stops")
-        super().ring()
+        super().end()
 
 
 def test_an_interruption_that_strikes_late_leaves_no_heartbeat_behind(rig: Rig) -> None:
+    seat = Seat()
+    pacemaker = CutShort(seat)
     with declared(lambda: 1):
         rig.protocol.submit(request())
-        execute({"id": "J"}, CutShort())
+        execute({"id": "J"}, seat, pacemaker)
+    pacemaker.close()
 
-    assert "heartbeat" not in {thread.name for thread in threading.enumerate()}
+    assert pacemaker.rests == 3  # struck, made good, closed
     assert rig.backend.sent == 2  # handed back
+
+
+def test_no_thread_outlives_an_execution(rig: Rig) -> None:
+    with declared(lambda: 1):
+        rig.protocol.submit(request())
+        rig.deliver_all()
+
+    assert "pacemaker" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_body_that_takes_longer_than_its_timeout_fails(rig: Rig) -> None:

@@ -17,7 +17,7 @@ from tasks.framework.backends.local import LocalBackend
 from tasks.framework.backends.process import recover
 from tasks.framework.backends.supervisor import Supervisor
 from tests.tasks.framework import local_app
-from tests.tasks.framework.local_app import add, hold, pid, suicide
+from tests.tasks.framework.local_app import add, flaky, hold, pid, stubborn, suicide
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -119,6 +119,35 @@ def test_a_timeout_interrupts_a_body_that_looks_at_nothing(processes: Processes)
             result.get(30)
 
 
+def test_a_body_that_will_not_stop_is_ended_with_its_process_and_the_pool_goes_on(
+    processes: Processes,
+) -> None:
+    with processes.supervised(holder=1) as supervisor:
+        result = stubborn.apply_async(timeout=0.3)
+        eventually(lambda: "ignored" in processes.words())
+        before = set(supervisor.process_ids().values())
+        with pytest.raises(RunFailed, match="RunTimeout"):
+            result.get(30)
+        (processes.data / "go").touch()
+        assert hold.delay(str(processes.data / "go")).get(30) == 1
+        assert not before & set(supervisor.process_ids().values())
+
+
+def test_a_retry_is_made_when_it_is_due_without_any_tick(processes: Processes) -> None:
+    with processes.supervised(cpu=1):
+        result = flaky.delay(3)
+        assert eventually(lambda: result.state is State.RETRYING)
+        assert result.get(30) == 3
+
+
+def test_a_countdown_is_kept_to_by_idle_workers(processes: Processes) -> None:
+    with processes.supervised(cpu=1):
+        result = add.apply_async((1, 2), countdown=1.5)
+        assert add.delay(1, 1).get(30) == 2  # what is due goes first
+        assert result.state is State.SCHEDULED
+        assert result.get(30) == 3
+
+
 def test_a_run_whose_worker_is_killed_is_run_again_once(processes: Processes) -> None:
     with processes.supervised(holder=1):
         assert suicide.delay(1).get(60) == 2
@@ -193,7 +222,7 @@ def test_a_run_found_in_a_dead_workers_hands_need_not_become_stale_first(
 
 def test_a_submission_wakes_idle_workers(backend: LocalBackend) -> None:
     bell = Doorbell(backend.bells, "idle")
-    backend.submit({"id": "J", "task": "t"}, "cpu")
+    backend.submit({"id": "J", "task": "t"}, "cpu", 0.0)
     assert bell.wait(0)
     bell.close()
 
@@ -215,7 +244,7 @@ def test_workers_stop_when_their_supervisor_is_killed(processes: Processes) -> N
 
 
 def test_a_call_is_alive_while_it_waits_or_its_worker_lives(backend: LocalBackend) -> None:
-    call = backend.submit({"id": "J", "task": "t"}, "cpu")
+    call = backend.submit({"id": "J", "task": "t"}, "cpu", 0.0)
     assert backend.alive(call)
 
     delivery = backend.claim("cpu", "a-worker-that-is-dead")
@@ -229,10 +258,10 @@ def test_a_call_is_alive_while_it_waits_or_its_worker_lives(backend: LocalBacken
 def test_a_cancelled_call_is_not_delivered_but_a_claimed_one_is_left(
     backend: LocalBackend,
 ) -> None:
-    backend.cancel(backend.submit({"id": "J", "task": "t"}, "cpu"))
+    backend.cancel(backend.submit({"id": "J", "task": "t"}, "cpu", 0.0))
     assert backend.claim("cpu", "w") is None
 
-    call = backend.submit({"id": "K", "task": "t"}, "cpu")
+    call = backend.submit({"id": "K", "task": "t"}, "cpu", 0.0)
     claimed = backend.claim("cpu", "w")
     backend.cancel(call)
     assert claimed is not None

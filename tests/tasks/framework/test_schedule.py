@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from tasks.framework import AsyncResult, task
-from tasks.framework.schedule import Crontab
-from tasks.framework.scheduler import Cron, Every, Scheduler
+from tasks.framework.schedule import Cron, Crontab, Every
+from tasks.framework.scheduler import Scheduler
 from tests.tasks.framework.rig import Rig
 
 
@@ -82,4 +83,56 @@ def test_a_scheduler_looks_again_when_the_next_occurrence_may_be_due(rig: Rig) -
     assert rig.backend.sent == 0
     rig.clock.now = again
     Scheduler([(periodic, crontab)], rig.clock).look()
-    assert AsyncResult[None]("tests.periodic@20261123T1641Z").state == "queued"
+    assert AsyncResult[None]("tests.periodic@20261123T1641").state == "queued"
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+def at(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def test_a_crontab_goes_by_the_clocks_of_its_time_zone() -> None:
+    nine = Cron(Crontab.parse("0 9 * * *"), "Europe/Lisbon")
+    assert nine.occurrence(at("2026-07-01T08:00:00+00:00")) == "20260701T0900"  # summer time
+    assert nine.occurrence(at("2026-12-01T09:00:00+00:00")) == "20261201T0900"
+    assert nine.occurrence(at("2026-07-01T09:30:00+00:00")) is None
+
+
+def test_an_hour_that_the_clocks_repeat_is_due_once() -> None:
+    daily = Cron(Crontab.parse("30 1 * * *"), "Europe/Lisbon")
+    first, second = at("2026-10-25T00:30:00+00:00"), at("2026-10-25T01:30:00+00:00")
+    assert daily.occurrence(first) == daily.occurrence(second) == "20261025T0130"
+
+
+def test_a_missed_minute_is_made_good_for_ten_minutes_and_then_skipped() -> None:
+    hourly = Cron(Crontab.parse("0 * * * *"))
+    due = at("2026-11-23T16:00:00+00:00")
+    assert hourly.occurrence(due + 9 * 60) == "20261123T1600"
+    assert hourly.occurrence(due + 10 * 60) is None
+
+
+def test_a_missed_interval_is_made_good_while_it_lasts() -> None:
+    every = Every(600)
+    assert every.occurrence(600) == every.occurrence(1199) == "600s-1"
+    assert every.occurrence(1200) == "600s-2"
+    assert every.next(1199) == 1200
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cron": "* * * * *", "every": 5.0}, "not both"),
+        ({"cron": "* * * * *", "timezone": "Mars/Olympus"}, "Mars/Olympus"),
+        ({"every": -1.0}, "more than 0"),
+        ({"cron": "61 * * * *"}, "minute '61'"),
+    ],
+)
+def test_a_declaration_that_makes_no_sense_is_refused(
+    options: dict[str, Any], message: str
+) -> None:
+    declare: Any = task
+    with pytest.raises(ValueError, match=message):
+        declare(name="tests.senseless", **options)(nothing)
