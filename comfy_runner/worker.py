@@ -40,8 +40,8 @@ class ComfyWorker(Worker):
     ) -> None:
         # A web process knows this class, because a task names it, and never makes one: it should
         # not load what only a worker needs.
-        from comfy_runner.runner import Runner  # noqa: PLC0415
-        from comfy_runner.server import ComfyServer  # noqa: PLC0415
+        from comfy_runner.runner import Runner  # noqa: PLC0415 - see above
+        from comfy_runner.server import ComfyServer  # noqa: PLC0415 - likewise
 
         self.server: ComfyServer = ComfyServer(
             installation,

@@ -14,14 +14,8 @@ from tasks.framework.inspection import MAX_COUNTED, MAX_LIVE, finished
 from tasks.framework.protocol import Protocol
 from tasks.framework.reading import Reading, read
 from tasks.framework.records import Job, Run
-from tasks.framework.states import FINAL_STATES, State
+from tasks.framework.states import State
 from tasks.framework.task import pool_of
-
-UNFINISHED = tuple(state for state in State if state not in FINAL_STATES)
-"""The states of a run that has not ended, in the order of its life."""
-
-FINISHED = tuple(state for state in State if state in FINAL_STATES)
-"""The states that a run ends in."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 Json = Mapping[str, Any]
@@ -32,8 +32,3 @@ class Store(Protocol):
 
     def scan(self, prefix: str) -> Iterator[tuple[str, Json]]:
         """Yield every record whose key starts with the prefix, in the order of their keys."""
-
-
-def get_many(store: Store, keys: Sequence[str]) -> list[Json | None]:
-    """Read several keys, in the order given."""
-    return [store.get(key) for key in keys]
