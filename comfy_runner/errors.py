@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,36 @@ class ComfyError(Exception):
         *,
         node_id: str | None = None,
         node_type: str | None = None,
+        node_title: str | None = None,
         log: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
         self.node_id = node_id
         self.node_type = node_type
+        self.node_title = node_title
         self.log = tuple(log)
 
     @property
     def details(self) -> dict[str, Any]:
-        """JSON for a record: `code`; `node_id`, `node_type`, `log` (for operators) where known."""
-        known = {"node_id": self.node_id, "node_type": self.node_type, "log": list(self.log)}
+        """JSON for a record: `code`; where known the node, and `log`, which is for operators."""
+        known = {
+            "node_id": self.node_id,
+            "node_type": self.node_type,
+            "node_title": self.node_title,
+            "log": list(self.log),
+        }
         return {"code": self.code, **{name: value for name, value in known.items() if value}}
+
+    def at(self, graph: Mapping[str, Any]) -> Self:
+        """Return the error itself, with the class and title that `graph` gives to its node."""
+        node = graph.get(self.node_id or "")
+        if isinstance(node, dict):
+            meta = node.get("_meta")
+            title = meta.get("title") if isinstance(meta, dict) else None
+            self.node_type = self.node_type or node.get("class_type")
+            self.node_title = title if isinstance(title, str) else None
+        return self
 
 
 class InvalidWorkflow(ComfyError):
@@ -58,10 +75,22 @@ class InvalidWorkflow(ComfyError):
         self.problems = tuple(problems)
 
 
+class ModelMissing(InvalidWorkflow):
+    """All that is wrong with the workflow is that it names model files that are not there."""
+
+    code = "model_missing"
+
+
 class NodeFailed(ComfyError):
     """A node raised while it ran; the message is the exception's type and first lines."""
 
     code = "node_failed"
+
+
+class OutOfMemory(ComfyError):
+    """A node asked for more memory than there is, and freeing some did not help."""
+
+    code = "out_of_memory"
 
 
 class ComfyCrashed(ComfyError):
@@ -80,14 +109,32 @@ class ComfyNotInstalled(ComfyUnavailable):
     """There is no ComfyUI here; the message says how to get one."""
 
 
-class Interrupted(ComfyError):
-    """Somebody else interrupted the prompt in ComfyUI."""
+class Stalled(ComfyError):
+    """ComfyUI lives and will never end the prompt: what would run it is dead or stopped."""
 
-    code = "interrupted"
+    code = "stalled"
+
+
+class Interrupted(ComfyError):
+    """Somebody cancelled the prompt in ComfyUI itself, not through us."""
+
+    code = "cancelled"
+
+
+class MediaRejected(ComfyError):
+    """An input file is not what a job may bring: too large, of no known type, not allowed."""
+
+    code = "media_rejected"
+
+
+class MediaUnreachable(ComfyError):
+    """An input file could not be fetched; trying again later may help."""
+
+    code = "media_unreachable"
 
 
 class StorageFailed(ComfyError):
-    """An output could not be stored in the bucket."""
+    """A file could not be stored in the bucket or on the disk, or read from there."""
 
     code = "storage_failed"
 

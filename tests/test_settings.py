@@ -13,7 +13,7 @@ import pytest
 import settings
 from settings import SETTINGS, Settings, SettingsError
 
-ROOT = Path(settings.__file__).parent
+ROOT = Path(settings.__file__).parent.parent
 
 R2 = {
     "R2_ACCESS_KEY_ID": "id",
@@ -56,6 +56,18 @@ def test_values_are_read_with_their_types() -> None:
     assert found.gpu_config == "H100:2"
 
 
+def test_networks_are_read_one_by_one_and_written_as_they_were() -> None:
+    found = Settings.from_environment({"OUTBOUND_ALLOW": "10.1.0.0/16, fd00::/8"})
+    assert found.outbound_allow == ("10.1.0.0/16", "fd00::/8")
+    (setting,) = (each for each in SETTINGS if each.name == "OUTBOUND_ALLOW")
+    assert setting.show(found) == "10.1.0.0/16,fd00::/8"
+
+
+def test_what_is_no_network_is_refused_with_an_example() -> None:
+    said = refused(OUTBOUND_ALLOW="10.1.0.0/99")
+    assert said.startswith("OUTBOUND_ALLOW=10.1.0.0/99: must be networks such as")
+
+
 def test_a_home_directory_is_expanded() -> None:
     found = Settings.from_environment({"DATA_DIR": "~/jobs"})
     assert found.data_dir == Path.home() / "jobs"
@@ -66,7 +78,7 @@ def test_a_blank_variable_is_as_good_as_none() -> None:
 
 
 def test_every_default_passes_its_own_rule() -> None:
-    texts = {s.name: str(s.default) for s in SETTINGS if s.default not in {None, ""}}
+    texts = {s.name: s.written(s.default) for s in SETTINGS if s.written(s.default)}
     assert Settings.from_environment(texts) == Settings()
 
 

@@ -17,11 +17,16 @@ def test_each_kind_of_failure_has_a_code_of_its_own_unless_it_says_how_to_fix_an
     assert codes == {
         "ComfyError": "comfyui_error",
         "InvalidWorkflow": "invalid_workflow",
+        "ModelMissing": "model_missing",
         "NodeFailed": "node_failed",
+        "OutOfMemory": "out_of_memory",
         "ComfyCrashed": "comfyui_crashed",
         "ComfyUnavailable": "comfyui_unavailable",
         "ComfyNotInstalled": "comfyui_unavailable",
-        "Interrupted": "interrupted",
+        "Stalled": "stalled",
+        "Interrupted": "cancelled",
+        "MediaRejected": "media_rejected",
+        "MediaUnreachable": "media_unreachable",
         "StorageFailed": "storage_failed",
         "NoOutputs": "no_outputs",
     }
@@ -31,6 +36,18 @@ def test_details_name_the_node_where_one_is_known() -> None:
     error = NodeFailed("ValueError: no", node_id="3", node_type="KSampler")
     assert error.details == {"code": "node_failed", "node_id": "3", "node_type": "KSampler"}
     assert str(error) == error.message == "ValueError: no"
+
+
+def test_a_node_is_given_the_class_and_title_that_the_graph_has_for_it() -> None:
+    graph = {"3": {"class_type": "KSampler", "inputs": {}, "_meta": {"title": "Second pass"}}}
+    error = NodeFailed("no", node_id="3").at(graph)
+    assert (error.node_type, error.node_title) == ("KSampler", "Second pass")
+    assert error.details["node_title"] == "Second pass"
+
+
+@pytest.mark.parametrize("node", [None, [], {"_meta": []}, {"_meta": {"title": 3}}])
+def test_a_title_that_is_none_is_left_out(node: object) -> None:
+    assert NodeFailed("no", node_id="3").at({"3": node}).node_title is None
 
 
 def test_details_leave_out_what_is_not_known() -> None:
