@@ -43,6 +43,8 @@ class EventStream:
             raise StreamClosed("ComfyUI closed its event stream") from error
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             raise StreamClosed("ComfyUI closed its event stream")
+        if opcode == websocket.ABNF.OPCODE_BINARY:
+            return parse(bytes(frame))
         if opcode != websocket.ABNF.OPCODE_TEXT:
             return None
         return parse(frame.decode(errors="replace"))
@@ -114,6 +116,24 @@ class ComfyClient:
         """Return every node class with its inputs and outputs (about 0.4 MB)."""
         return self._json(self._get("/object_info"))
 
+    def model_folders(self) -> tuple[str, ...]:
+        """Return the names of the folders that models lie in."""
+        return self._names(self._accepted(self._send("GET", "/models", None)))
+
+    def models(self, folder: str) -> tuple[str, ...]:
+        """Return the model files in one folder, as nodes list them."""
+        path = f"/models/{quote(folder, safe='')}"
+        return self._names(self._accepted(self._send("GET", path, None)))
+
+    def free(self) -> None:
+        """Have ComfyUI drop its models and the results it kept, once it runs no prompt."""
+        self._accepted(self._send("POST", "/free", {"unload_models": True, "free_memory": True}))
+
+    def companion(self, question: str) -> dict[str, Any] | None:
+        """Return what our companion node tells ("state" or "validators"); None if not loaded."""
+        response = self._send("GET", f"/comfyui_jobs/{question}", None)
+        return None if response.status_code == 404 else self._json(self._accepted(response))
+
     def connect(self, client_id: str) -> EventStream:
         """Return the events addressed to `client_id`, from now on.
 
@@ -155,6 +175,16 @@ class ComfyClient:
             return response
         what = f"{response.request.method} {response.request.path_url}"
         raise ComfyUnavailable(f"ComfyUI answered HTTP {response.status_code} to {what}")
+
+    @staticmethod
+    def _names(response: requests.Response) -> tuple[str, ...]:
+        try:
+            answer = response.json()
+        except requests.JSONDecodeError as error:
+            raise ComfyUnavailable("ComfyUI answered something that is not JSON") from error
+        if not isinstance(answer, list):
+            raise ComfyUnavailable("ComfyUI answered JSON that is not a list")
+        return tuple(str(name) for name in answer)
 
     @staticmethod
     def _json(response: requests.Response) -> dict[str, Any]:

@@ -114,6 +114,14 @@ class NodeInterrupted:
     node_type: str | None
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A picture that the running node sent as it is, encoded: a preview, or its very output."""
+
+    content: bytes
+    prompt_id: None = None  # the frame does not say
+
+
 Event = (
     Status
     | Started
@@ -125,17 +133,24 @@ Event = (
     | Succeeded
     | Failed
     | NodeInterrupted
+    | Picture
 )
+
+_PICTURE = b"\0\0\0\1"
+"""The first four bytes of a binary frame that holds a picture (protocol.py, BinaryEventTypes)."""
+
+_PICTURE_HEADER_BYTES = 8
 
 
 def parse(frame: str | bytes) -> Event | None:
-    """Return the event a frame carries; None for previews, unknown kinds and garbage.
+    """Return the event a frame carries; None for unknown kinds and garbage.
 
     Custom nodes send messages of their own through the same socket, so an unknown or
     misshapen frame is normal and never an error.
     """
     if isinstance(frame, bytes):
-        return None
+        is_picture = frame.startswith(_PICTURE) and len(frame) > _PICTURE_HEADER_BYTES
+        return Picture(frame[_PICTURE_HEADER_BYTES:]) if is_picture else None
     try:
         message = json.loads(frame)
         reader = _READERS[message["type"]]

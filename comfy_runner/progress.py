@@ -16,6 +16,7 @@ from comfy_runner.events import (
     Failed,
     NodeInterrupted,
     NodeProgress,
+    Picture,
     ProgressState,
     Started,
     Status,
@@ -94,7 +95,7 @@ class Progress:
         return self._snapshot if self._snapshot != before else None
 
     def _concerns(self, event: Event) -> bool:
-        if isinstance(event, Status):
+        if isinstance(event, Status | Picture):
             return False
         return self._prompt_id is None or event.prompt_id in (None, self._prompt_id)
 
@@ -114,7 +115,7 @@ class Progress:
                 self._take_end(event)
             case Succeeded():
                 self._ended = True
-            case Started() | Status():
+            case Started() | Status() | Picture():
                 pass
 
     def _take_executing(self, event: Executing) -> None:
