@@ -17,6 +17,7 @@ from comfy_runner.events import (
     Failed,
     NodeInterrupted,
     NodeProgress,
+    Picture,
     NodeState,
     ProgressState,
     Started,
@@ -125,7 +126,8 @@ def test_every_recorded_frame_that_matters_is_understood(name: str) -> None:
 @pytest.mark.parametrize(
     "garbage",
     [
-        b"\0\0\0\1\0\0\0\1\xff\xd8",
+        b"\0\0\0\3\0\0\0\1\xff\xd8",
+        b"\0\0\0\1\0\0\0\1",
         b'{"type": "execution_success", "data": {"prompt_id": "p"}}',
         "",
         "{",
@@ -164,3 +166,7 @@ def test_no_text_or_bytes_make_it_raise(data: str | bytes) -> None:
 @given(st.sampled_from(KINDS), JSON | st.dictionaries(st.sampled_from(FIELDS), JSON))
 def test_no_data_under_a_known_type_makes_it_raise(kind: str, data: Any) -> None:
     parse(json.dumps({"type": kind, "data": data}))
+
+
+def test_a_picture_arrives_as_the_bytes_behind_its_header() -> None:
+    assert parse(b"\0\0\0\1" + b"\0\0\0\2" + b"\x89PNG") == Picture(b"\x89PNG")
