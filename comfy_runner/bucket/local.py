@@ -1,4 +1,4 @@
-"""Where files live: the port, and local disk behind signed, expiring URLs."""
+"""Files on the disk of this machine, behind URLs that are signed and expire."""
 
 from __future__ import annotations
 
@@ -8,47 +8,30 @@ import hashlib
 import hmac
 import json
 import os
-import re
 import secrets
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
+from comfy_runner.bucket.port import (
+    BadSignature,
+    BucketError,
+    Expired,
+    NoSuchFile,
+    arriving,
+    check_key,
+    check_ttl,
+)
 from comfy_runner.errors import StorageFailed
 
-if TYPE_CHECKING:
-    from settings import Settings
-
-LONGEST_TTL_SECONDS = 604_800
-"""A week: what S3 allows for a signed URL, so that every bucket behaves alike."""
-
-_SEGMENT = r"(?!\.)[A-Za-z0-9._+-]{1,200}"
-_KEY = re.compile(rf"(?=.{{1,900}}\Z){_SEGMENT}(?:/{_SEGMENT})*")
 _SECRET_BYTES = 32
 _CHUNK_BYTES = 1 << 20
-
-
-class BucketError(Exception):
-    """A bucket could not do what it was asked; the message is safe for clients."""
-
-
-class InvalidKey(BucketError):
-    """A key is not made of plain path segments."""
-
-
-class BadSignature(BucketError):
-    """A URL was not signed by this bucket, or was changed."""
-
-
-class Expired(BucketError):
-    """A URL was valid, and its time is over."""
-
-
-class NoSuchFile(BucketError):
-    """There is no file under a key."""
+_LEFTOVER_SECONDS = 86_400
+"""No put takes a day: what lies in the temporary directory for longer was left by a crash."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +43,6 @@ class StoredFile:
     filename: str
     etag: str
     size: int
-
-
-class Bucket(Protocol):
-    """A place for files, named by keys: path segments of `A-Z a-z 0-9 . _ -`."""
-
-    def put(self, key: str, path: Path, *, content_type: str, filename: str) -> None:
-        """Store a copy of the file at `path`, whole or not at all, replacing what was there."""
-
-    def url(self, key: str, *, ttl_seconds: int) -> str:
-        """Return a URL that fetches the file for `ttl_seconds` from now, with no other key."""
-
-    def delete(self, prefix: str) -> None:
-        """Delete the file under the key `prefix` and all under `prefix/`; none is fine."""
 
 
 class LocalBucket:
@@ -103,6 +73,7 @@ class LocalBucket:
                 etag, size = _copy(path, content)
                 stored = {"content_type": content_type, "filename": filename}
                 meta.write_text(json.dumps({**stored, "etag": etag, "size": size}), "ascii")
+                os.utime(meta, (self._clock(), self._clock()))
                 directory.mkdir(parents=True, exist_ok=True)
                 content.replace(directory / etag)
                 meta.replace(directory / "meta.json")
@@ -124,6 +95,29 @@ class LocalBucket:
             raise NoSuchFile(f"there is no file {key!r}") from error
         return StoredFile(path=directory / meta["etag"], **meta)
 
+    def fetch(self, key: str, path: Path) -> None:
+        """Copy the file to `path`, whole or not at all.
+
+        Raises:
+            InvalidKey: The key is not made of plain segments.
+            NoSuchFile: There is none.
+            StorageFailed: The disk did not take it.
+        """
+        stored = self.open(key)
+        try:
+            with (
+                stored.path.open("rb") as source,
+                arriving(path) as target,
+                target.open("wb") as writer,
+            ):
+                shutil.copyfileobj(source, writer, _CHUNK_BYTES)
+        except OSError as error:
+            raise StorageFailed(f"{path.name!r} could not be fetched: {error.strerror}") from error
+
+    def stored_at(self, key: str) -> float | None:
+        """Return when the file was last put, in Unix time; None if there is none."""
+        return _last_put(self._object(key))
+
     def url(self, key: str, *, ttl_seconds: int) -> str:
         """Return a signed, host-relative URL of the key, whether or not it has a file.
 
@@ -131,9 +125,8 @@ class LocalBucket:
             InvalidKey: The key is not made of plain segments.
             ValueError: The time is not 1 to 604800 seconds.
         """
-        if not 1 <= ttl_seconds <= LONGEST_TTL_SECONDS:
-            raise ValueError(f"ttl_seconds={ttl_seconds}: use 1 to {LONGEST_TTL_SECONDS}")
-        _check_key(key)
+        check_ttl(ttl_seconds)
+        check_key(key)
         expires = str(int(self._clock()) + ttl_seconds)
         return f"/files/{key}?expires={expires}&signature={self._signature(key, expires)}"
 
@@ -160,7 +153,7 @@ class LocalBucket:
             InvalidKey: The prefix is not made of plain segments.
             StorageFailed: The disk refused.
         """
-        _check_key(prefix)
+        check_key(prefix)
         try:
             with self._temporary() as work:
                 for path in (self._root / prefix, self._object(prefix)):
@@ -168,8 +161,36 @@ class LocalBucket:
         except OSError as error:
             raise StorageFailed(f"{prefix!r} could not be deleted: {error.strerror}") from error
 
+    def purge(self, prefix: str, *, before: float) -> int:
+        """Delete the files under `prefix/` last put before that Unix time; return how many.
+
+        What crashes have left in the temporary directory goes too.
+
+        Raises:
+            InvalidKey: The prefix is not made of plain segments.
+            StorageFailed: The disk refused.
+        """
+        check_key(prefix)
+        dropped = 0
+        try:
+            with self._temporary() as work:
+                walk = os.walk(self._root / prefix, topdown=False)
+                for index, (name, _, _) in enumerate(walk):
+                    dropped += _drop(Path(name), before, Path(work, str(index)))
+        except OSError as error:
+            raise StorageFailed(f"{prefix!r} could not be purged: {error.strerror}") from error
+        self._sweep()
+        return dropped
+
+    def _sweep(self) -> None:
+        oldest = self._clock() - _LEFTOVER_SECONDS
+        for path in (self._root / "~temporary").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # its owner is done with it just now
+                if path.stat().st_mtime < oldest:
+                    shutil.rmtree(path, ignore_errors=True)
+
     def _object(self, key: str) -> Path:
-        _check_key(key)
+        check_key(key)
         return self._root / f"{key}~"
 
     def _temporary(self) -> tempfile.TemporaryDirectory[str]:
@@ -182,24 +203,6 @@ class LocalBucket:
         message = f"files v1\n{key}\n{expires}".encode("utf-8", "surrogatepass")
         digest = hmac.new(self._secret, message, hashlib.sha256).digest()
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-def open_bucket(settings: Settings) -> Bucket:
-    """Return the bucket that the settings describe.
-
-    Raises:
-        BucketError: The secret that signs URLs was damaged.
-    """
-    secret = _secret(settings.data_dir / "url_secret")
-    return LocalBucket(settings.data_dir / "files", secret)
-
-
-def _check_key(key: str) -> None:
-    if not _KEY.fullmatch(key):
-        raise InvalidKey(
-            f"key {key[:100]!r}: use segments of A-Z a-z 0-9 . _ - parted by /, each of 1 to 200 "
-            "characters and not beginning with a dot, 900 in all"
-        )
 
 
 def _copy(source: Path, target: Path) -> tuple[str, int]:
@@ -220,8 +223,38 @@ def _move_if_there(path: Path, target: Path) -> None:
         path.rename(target)
 
 
-def _secret(path: Path) -> bytes:
-    """Return the secret in the file; whichever process links it there first has made it."""
+def _last_put(directory: Path) -> float | None:
+    try:
+        meta = (directory / "meta.json").stat()
+    except FileNotFoundError:
+        return None
+    return meta.st_mtime if meta.st_size else None
+
+
+def _drop(directory: Path, before: float, target: Path) -> bool:
+    """Delete an object, or another directory if it is empty, that is older; was it a file?
+
+    The age of an empty one counts, too, lest it is what a put has just made and is about to fill.
+    """
+    is_object = directory.name.endswith("~")
+    stored_at = _last_put(directory) if is_object else None
+    with contextlib.suppress(FileNotFoundError):
+        if (stored_at or directory.stat().st_mtime) >= before:
+            return False
+    if is_object:
+        _move_if_there(directory, target)
+        return stored_at is not None and target.exists()
+    with contextlib.suppress(OSError):  # it is not empty, or gone
+        directory.rmdir()
+    return False
+
+
+def read_secret(path: Path) -> bytes:
+    """Return the secret in the file; whichever process links it there first has made it.
+
+    Raises:
+        BucketError: The file is not as it was made.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         with tempfile.TemporaryDirectory(dir=path.parent) as work:
