@@ -54,7 +54,7 @@ HOMES = {
     "PIL": ("comfy_runner/facts.py",),
     "requests": ("web/client.py", "comfy_runner/client.py", "comfy_runner/safe_http.py"),
     "rich": ("commands/",),
-    "tenacity": ("comfy_runner/bucket/s3.py", "comfy_runner/media.py"),
+    "tenacity": ("comfy_runner/bucket/s3.py", "comfy_runner/media/"),
     "torch": ("comfy_runner/tiny_models/",),
     "waitress": ("commands/http_server.py",),
     "urllib3": ("comfy_runner/safe_http.py",),
