@@ -33,10 +33,27 @@ __all__ = [
 
 
 def open_bucket(settings: Settings) -> Bucket:
-    """Return the bucket that the settings describe.
+    """Return the bucket that the settings describe: the one in R2, or the one on this disk.
 
     Raises:
         BucketError: The secret that signs URLs was damaged.
     """
+    if settings.r2_bucket_name is not None:
+        return _s3_bucket(settings, settings.r2_bucket_name)
     secret = read_secret(settings.data_dir / "url_secret")
     return LocalBucket(settings.data_dir / "files", secret)
+
+
+def _s3_bucket(settings: Settings, name: str) -> Bucket:
+    # A web process whose files are on this disk never loads boto3.
+    from comfy_runner.bucket.s3 import S3Bucket  # noqa: PLC0415
+    from comfy_runner.bucket.s3_client import S3Address  # noqa: PLC0415
+
+    address = S3Address(
+        endpoint_url=settings.r2_endpoint_url or "",
+        name=name,
+        access_key_id=settings.r2_access_key_id or "",
+        secret_access_key=settings.r2_secret_access_key or "",
+        region=settings.r2_region,
+    )
+    return S3Bucket(address, cache_seconds=settings.r2_url_ttl_seconds)
