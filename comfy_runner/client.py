@@ -14,6 +14,7 @@ from comfy_runner.graph import Graph
 from comfy_runner.verdict import refusal
 
 ANSWER_SECONDS = 30.0
+LOOK_SECONDS = 5.0
 CONNECT_SECONDS = 5.0
 CLOSE_SECONDS = 1
 
@@ -91,13 +92,13 @@ class ComfyClient:
 
     def queue(self) -> frozenset[str]:
         """Return the ids of the prompts that run or wait."""
-        answer = self._json(self._get("/queue"))
+        answer = self._json(self._look("/queue"))
         entries = answer.get("queue_running", []) + answer.get("queue_pending", [])
         return frozenset(str(entry[1]) for entry in entries)
 
     def history(self, prompt_id: str) -> dict[str, Any] | None:
         """Return how a prompt ended; None while it waits or runs, or is unknown."""
-        item = self._json(self._get(f"/history/{quote(prompt_id, safe='')}")).get(prompt_id)
+        item = self._json(self._look(f"/history/{quote(prompt_id, safe='')}")).get(prompt_id)
         return item if isinstance(item, dict) else None
 
     def interrupt(self, prompt_id: str) -> None:
@@ -118,12 +119,11 @@ class ComfyClient:
 
     def model_folders(self) -> tuple[str, ...]:
         """Return the names of the folders that models lie in."""
-        return self._names(self._accepted(self._send("GET", "/models", None)))
+        return self._names(self._get("/models"))
 
     def models(self, folder: str) -> tuple[str, ...]:
         """Return the model files in one folder, as nodes list them."""
-        path = f"/models/{quote(folder, safe='')}"
-        return self._names(self._accepted(self._send("GET", path, None)))
+        return self._names(self._get(f"/models/{quote(folder, safe='')}"))
 
     def free(self) -> None:
         """Have ComfyUI drop its models and the results it kept, once it runs no prompt."""
@@ -131,7 +131,7 @@ class ComfyClient:
 
     def companion(self, question: str) -> dict[str, Any] | None:
         """Return what our companion node tells ("state" or "validators"); None if not loaded."""
-        response = self._send("GET", f"/comfyui_jobs/{question}", None)
+        response = self._send("GET", f"/comfyui_jobs/{question}", timeout=LOOK_SECONDS)
         return None if response.status_code == 404 else self._json(self._accepted(response))
 
     def connect(self, client_id: str) -> EventStream:
@@ -160,12 +160,24 @@ class ComfyClient:
         self.close()
 
     def _get(self, path: str) -> requests.Response:
-        return self._accepted(self._send("GET", path, None))
+        return self._accepted(self._send("GET", path))
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> requests.Response:
-        timeout = (min(CONNECT_SECONDS, self._timeout), self._timeout)
+    def _look(self, path: str) -> requests.Response:
+        """Get what is asked again and again: no answer is soon an answer too."""
+        return self._accepted(self._send("GET", path, timeout=LOOK_SECONDS))
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        timeout: float = ANSWER_SECONDS,
+    ) -> requests.Response:
+        answer = min(timeout, self._timeout)
+        limits = (min(CONNECT_SECONDS, answer), answer)
         try:
-            return self._session.request(method, self._url + path, json=body, timeout=timeout)
+            return self._session.request(method, self._url + path, json=body, timeout=limits)
         except requests.RequestException as error:
             raise ComfyUnavailable(f"ComfyUI does not answer {method} {path}") from error
 

@@ -132,7 +132,7 @@ class TextReference:
 Reference = FileReference | TextReference
 
 
-def find(outputs: Mapping[str, Any]) -> tuple[Reference, ...]:
+def find(outputs: Mapping[str, Any], *, temp: bool = False) -> tuple[Reference, ...]:
     """Return what the nodes' ui results refer to, under whatever key, in their order.
 
     Files of type "output" count, previews (type "temp") only when there is no other file;
@@ -140,12 +140,14 @@ def find(outputs: Mapping[str, Any]) -> tuple[Reference, ...]:
     """
     found = tuple(_references(outputs))
     types = {each.type for each in found if isinstance(each, FileReference)}
-    wanted = "output" if "output" in types else "temp"
+    wanted = {"output"} if "output" in types else {"temp"}
+    if temp:
+        wanted = {"output", "temp"}
     kept: dict[object, Reference] = {}
     for index, each in enumerate(found):
         if isinstance(each, TextReference):
             kept[index] = each
-        elif each.type == wanted:
+        elif each.type in wanted:
             kept.setdefault((each.subfolder, each.filename), each)
     return tuple(kept.values())
 

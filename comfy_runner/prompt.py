@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from comfy_runner.client import ComfyClient, EventStream, StreamClosed
@@ -15,6 +14,7 @@ from comfy_runner.events import (
     Executed,
     Executing,
     Failed,
+    Picture,
     Status,
     Succeeded,
 )
@@ -22,12 +22,32 @@ from comfy_runner.graph import Graph
 from comfy_runner.progress import Progress, Snapshot
 from comfy_runner.server import ComfyServer
 from comfy_runner.verdict import node_failed
+from comfy_runner.watchdog import Patience, Watchdog
 
-RECV_SECONDS = 1.0
+RECV_SECONDS = 0.2
 LOOK_SECONDS = 2.0
 EXIT_SECONDS = 1.0
 RECONNECTS = 5
 RECONNECT_PAUSE_SECONDS = 0.2
+
+
+class Audience(Protocol):
+    """Hears of one prompt; what a method raises ends the following of it."""
+
+    def progress(self, snapshot: Snapshot) -> None:
+        """Hear where the prompt stands."""
+
+    def log(self, line: str) -> None:
+        """Hear of an event in words, fit for the client."""
+
+    def executed(self, event: Executed) -> None:
+        """Hear what a node showed; its files are complete."""
+
+    def picture(self, node_id: str, content: bytes) -> None:
+        """Hear of a picture that a node of this id sent instead of saving it."""
+
+    def turn(self) -> None:
+        """Do what is due; called several times a second."""
 
 
 class Prompt:
@@ -37,8 +57,8 @@ class Prompt:
     listens, and it says nothing during a long node. So events are news only: that a prompt
     ended, and how, is read from its history, which is looked at every two seconds besides.
 
-    `executed` is what nodes showed, by node. Until `answered`, ComfyUI may queue the prompt at
-    any moment, even after the call was broken off.
+    Until `answered`, ComfyUI may queue the prompt at any moment, even after the call was broken
+    off. `broke` tells whether the event stream did, so that events may have been lost.
     """
 
     def __init__(
@@ -48,31 +68,33 @@ class Prompt:
         graph: Graph,
         *,
         prompt_id: str,
+        audience: Audience,
+        patience: Patience,
     ) -> None:
         self.graph = graph
         self.prompt_id = prompt_id
         self.answered = False
-        self.executed: dict[str, dict[str, Any]] = {}
+        self.broke = False
         self._server = server
         self._client = client
         self._client_id = uuid4().hex
+        self._audience = audience
         self._progress = Progress(graph)
-        self._on_progress: Callable[[Snapshot], None] = _ignore
-        self._on_log: Callable[[str], None] = _ignore
         self._announced: set[str] = set()
+        self._log_start = server.log_size  # before it: other people's workflows
+        self._running_node: str | None = None
+        self._watchdog = Watchdog(server.pid or 0, patience)
 
-    def run(
-        self, *, on_progress: Callable[[Snapshot], None], on_log: Callable[[str], None]
-    ) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         """Submit the prompt and return its history item once it has ended, well or not.
 
         Raises:
             InvalidWorkflow: ComfyUI refused the prompt or a part of it.
             ComfyCrashed: the process died.
             ComfyUnavailable: the process lives but does not take calls.
+            Stalled: the process lives and will never end the prompt.
             Interrupted: somebody took the prompt out of ComfyUI's queue.
         """
-        self._on_progress, self._on_log = on_progress, on_log
         try:
             stream = self._client.connect(self._client_id)
             try:
@@ -92,7 +114,7 @@ class Prompt:
             self.answered = True
             raise
         self.answered = True
-        self._on_log("ComfyUI accepted the prompt")
+        self._audience.log("ComfyUI accepted the prompt")
 
     def _follow(self, stream: EventStream) -> dict[str, Any]:
         """Read events until the prompt has ended; the caller's timeout is the only other end."""
@@ -100,6 +122,7 @@ class Prompt:
         try:
             while True:
                 stream, news = self._hear(stream)
+                self._audience.turn()
                 if not news and time.monotonic() < look_at:
                     continue
                 item = self._look()
@@ -115,7 +138,10 @@ class Prompt:
             event = stream.recv(RECV_SECONDS)
         except StreamClosed as error:
             return self._reconnect(stream, error), True
-        return stream, event is not None and self._take(event)
+        if event is None:
+            return stream, False
+        self._watchdog.heard()
+        return stream, self._take(event)
 
     def _take(self, event: Event) -> bool:
         """Report what an event tells; return whether the prompt's history is written."""
@@ -126,11 +152,14 @@ class Prompt:
             case Executing(prompt_id=self.prompt_id, node=None):
                 return True
             case Executing(node=str(node), display_node=display_node):
-                self._announce(display_node or node)
+                self._running_node = display_node or node
+                self._announce(self._running_node)
             case Cached(nodes=nodes) if nodes:
-                self._on_log(f"{len(nodes)} of {len(self.graph)} nodes are kept from before")
-            case Executed(node=node, output=dict(output)):
-                self.executed[node] = output
+                self._audience.log(f"{len(nodes)} of {len(self.graph)} nodes are kept from before")
+            case Executed(output=dict()):
+                self._audience.executed(event)
+            case Picture(content=content) if self._running_node:
+                self._audience.picture(self._running_node, content)
             case Failed(terminal=False):
                 self._say_blocked(event)
         return False
@@ -138,7 +167,7 @@ class Prompt:
     def _report(self, event: Event) -> None:
         snapshot = self._progress.feed(event)
         if snapshot is not None:
-            self._on_progress(snapshot)
+            self._audience.progress(snapshot)
 
     def _announce(self, node: str) -> None:
         if node in self._announced:
@@ -146,13 +175,15 @@ class Prompt:
         self._announced.add(node)
         entry = self.graph.get(node)
         node_type = entry.get("class_type") if isinstance(entry, dict) else None
-        self._on_log(f"node {node} ({node_type}) started" if node_type else f"node {node} started")
+        self._audience.log(
+            f"node {node} ({node_type}) started" if node_type else f"node {node} started"
+        )
 
     def _say_blocked(self, event: Failed) -> None:
         reason = node_failed(
             None, None, exception=event.exception_type, message=event.exception_message
         )
-        self._on_log(f"node {event.node_id} ({event.node_type}) was skipped: {reason}")
+        self._audience.log(f"node {event.node_id} ({event.node_type}) was skipped: {reason}")
 
     def _look(self) -> dict[str, Any] | None:
         """Return the history item; None while ComfyUI still has the prompt, or is too busy."""
@@ -164,10 +195,22 @@ class Prompt:
                     raise Interrupted("somebody took the prompt out of ComfyUI's queue")
         except ComfyUnavailable as error:
             self._raise_if_dead(error)
+            self._watchdog.unanswered()
             return None
+        if item is None:
+            self._watchdog.answered(worker_alive=self._worker_alive())
         if item is not None and (item.get("status") or {}).get("status_str") == "success":
             self._report(Succeeded(self.prompt_id))
         return item
+
+    def _worker_alive(self) -> bool | None:
+        """Whether the thread that runs prompts lives; None if our companion is not loaded."""
+        try:
+            state = self._client.companion("state")
+        except ComfyUnavailable:
+            return None
+        alive = (state or {}).get("worker_alive")
+        return alive if isinstance(alive, bool) else None
 
     def _reconnect(self, stream: EventStream, reason: StreamClosed) -> EventStream:
         """Return a new stream under the same id, the only one that this prompt's events go to.
@@ -176,6 +219,7 @@ class Prompt:
         after the start of a new one with the same id, it forgets the new one. Then no event
         arrives any more, and looking at the history has to do.
         """
+        self.broke = True
         stream.close()
         for _ in range(RECONNECTS):
             self._raise_if_dead(reason, within=RECONNECT_PAUSE_SECONDS)
@@ -183,15 +227,11 @@ class Prompt:
                 fresh = self._client.connect(self._client_id)
             except ComfyUnavailable:
                 continue
-            self._on_log("ComfyUI's event stream broke and is connected again")
+            self._audience.log("ComfyUI's event stream broke and is connected again")
             return fresh
         raise ComfyUnavailable("ComfyUI runs, but takes no event stream any more") from reason
 
     def _raise_if_dead(self, cause: Exception, *, within: float = EXIT_SECONDS) -> None:
         if self._server.wait_exit(within):
-            tail = self._server.log_tail()
-            raise ComfyCrashed("ComfyUI ended while it ran the workflow", log=tail) from cause
-
-
-def _ignore(_news: object) -> None:
-    """Listen to nothing: what a prompt does until it runs."""
+            what = f"ComfyUI {self._server.ending} while it ran the workflow"
+            raise ComfyCrashed(what, log=self._server.log_tail(since=self._log_start)) from cause

@@ -29,6 +29,7 @@ MODEL_FOLDERS = (
     *("latent_upscale_models", "loras", "model_patches", "photomaker", "style_models"),
     *("text_encoders", "unet", "upscale_models", "vae", "vae_approx"),
 )
+COMPANION = Path(__file__).resolve().parent / "companion"
 STOP_SECONDS = 5.0
 STARTS = 3
 LOG_TAIL_BYTES = 64 * 1024
@@ -47,8 +48,9 @@ class ComfyServer:
     """A ComfyUI of our own on a loopback port, with `directory` for all that it writes.
 
     `arguments` are further command-line flags and win over ours (port and directories have to
-    stay); `start_timeout` counts seconds. What an earlier start left in `output` is removed.
-    `start` has to be called from a thread that outlives ComfyUI: the process dies with it.
+    stay); `start_timeout` counts seconds; `keep_metadata` has ComfyUI write workflows into the
+    files it saves. What an earlier start left in `output` and `input` is removed. `start` has to
+    be called from a thread that outlives ComfyUI: the process dies with it.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class ComfyServer:
         device: Literal["cpu", "gpu"] = "cpu",
         arguments: Sequence[str] = (),
         start_timeout: float = 120.0,
+        keep_metadata: bool = False,
         choose_port: Callable[[], int] = free_port,
     ) -> None:
         self.directory = directory.absolute()
@@ -71,6 +74,8 @@ class ComfyServer:
         self._device = device
         self._arguments = tuple(arguments)
         self._start_timeout = start_timeout
+        self._keep_metadata = keep_metadata
+        self._ready = False
         self._choose_port = choose_port
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -89,6 +94,16 @@ class ComfyServer:
         """Whether the process runs; it may not answer yet."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def ending(self) -> str:
+        """How the process ended, in words that follow its name."""
+        code = None if self._process is None else self._process.poll()
+        if code is None:
+            return "did not end"
+        if code < 0:
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"ended with exit code {code}"
+
     def start(self) -> None:
         """Start the process and return at once; nothing happens if it already runs.
 
@@ -99,6 +114,7 @@ class ComfyServer:
             return
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("start ComfyUI from the main thread: it dies with its thread")
+        self._ready = False
         self._check_installation()
         self._prepare_directories()
         self.port = self._choose_port()
@@ -116,13 +132,18 @@ class ComfyServer:
     def wait_ready(self) -> None:
         """Return once ComfyUI answers; a port that was taken meanwhile is changed.
 
+        It is asked once for each start: afterwards this costs nothing.
+
         Raises:
             ComfyUnavailable: it ended, or did not answer within `start_timeout`.
         """
+        if self._ready and self.alive:
+            return
         deadline = time.monotonic() + self._start_timeout
         starts = 1
         while time.monotonic() < deadline:
             if self._answers():
+                self._ready = True
                 return
             if not self.alive:
                 if starts == STARTS or not self._port_was_taken():
@@ -164,11 +185,22 @@ class ComfyServer:
             os.killpg(self._process.pid, signal.SIGKILL)
         self.wait_exit(STOP_SECONDS)
 
-    def log_tail(self, lines: int = 40) -> tuple[str, ...]:
-        """Return the last lines of the log, without colours and the steps of progress bars."""
+    @property
+    def log_size(self) -> int:
+        """How many bytes the log has by now: where what comes next will begin."""
+        try:
+            return self.log.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def log_tail(self, lines: int = 40, *, since: int = 0) -> tuple[str, ...]:
+        """Return the last lines of the log, without colours and the steps of progress bars.
+
+        Only those count that were written after the log had `since` bytes.
+        """
         try:
             with self.log.open("rb") as log:
-                log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
+                log.seek(max(since, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
                 text = log.read().decode(errors="replace")
         except FileNotFoundError:
             return ()
@@ -186,18 +218,24 @@ class ComfyServer:
                 )
 
     def _prepare_directories(self) -> None:
-        shutil.rmtree(self.output_directory, ignore_errors=True)  # of runs that died
+        for directory in (self.output_directory, self.input_directory):  # of runs that died
+            shutil.rmtree(directory, ignore_errors=True)
         for name in ("output", "input", "temp", "user"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         self._installation.front_end.mkdir(parents=True, exist_ok=True)
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
-        if self._installation.models is not None:
-            self._models_file.write_text(json.dumps(self._model_paths(self._installation.models)))
+        self._paths_file.write_text(json.dumps(self._extra_paths()))
 
     @property
-    def _models_file(self) -> Path:
-        return self.directory / "models.yaml"
+    def _paths_file(self) -> Path:
+        return self.directory / "paths.yaml"
+
+    def _extra_paths(self) -> dict[str, dict[str, str]]:
+        """Return where ComfyUI finds our companion, and models beside its own."""
+        paths = {"companion": {"custom_nodes": str(COMPANION)}}
+        models = self._installation.models
+        return paths if models is None else {**paths, **self._model_paths(models)}
 
     @staticmethod
     def _model_paths(models: Path) -> dict[str, dict[str, str]]:
@@ -220,10 +258,10 @@ class ComfyServer:
             "--preview-method": "none",
             "--verbose": "INFO",
         }
-        if comfy.models is not None:
-            options["--extra-model-paths-config"] = str(self._models_file)
-        flags = ["--disable-auto-launch", "--dont-print-server", "--disable-metadata"]
+        options["--extra-model-paths-config"] = str(self._paths_file)
+        flags = ["--disable-auto-launch", "--dont-print-server"]
         flags += ["--disable-api-nodes", "--log-stdout"]
+        flags += [] if self._keep_metadata else ["--disable-metadata"]
         flags += ["--cpu"] if self._device == "cpu" else []
         pairs = [word for option in options.items() for word in option]
         return [str(comfy.python), "main.py", *pairs, *flags, *self._arguments]
@@ -241,9 +279,7 @@ class ComfyServer:
         return any(re.search(r"Errno (48|98)\b", line) for line in self.log_tail())
 
     def _failed_start(self) -> ComfyUnavailable:
-        code = None if self._process is None else self._process.returncode
         return ComfyUnavailable(
-            f"ComfyUI ended with exit code {code} before it was ready;"
-            " the last lines of its log tell why",
+            f"ComfyUI {self.ending} before it was ready; the last lines of its log tell why",
             log=self.log_tail(),
         )

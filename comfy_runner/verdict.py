@@ -6,11 +6,26 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from comfy_runner.errors import ComfyError, Interrupted, InvalidWorkflow, NodeFailed, Problem
+from comfy_runner.errors import (
+    ComfyError,
+    Interrupted,
+    InvalidWorkflow,
+    NodeFailed,
+    OutOfMemory,
+    Problem,
+    StorageFailed,
+)
 
 SHOWN_PROBLEMS = 5
 SHOWN_LINES = 3
 SHOWN_CHARACTERS = 500
+_NO_MEMORY = re.compile(
+    r"OutOfMemoryError$|^MemoryError$|out of memory|not enough memory|can't allocate memory",
+    re.IGNORECASE,
+)
+"""PyTorch's words for it on CUDA, MPS and CPU (c10/core/CPUAllocator.cpp), and Python's own."""
+
+_NO_SPACE = "No space left on device"
 _DIRECTORIES = re.compile(r"""(?<![\w:/])(?:/[^\s/'",;:]+)+/(?=[^\s/])""")
 
 
@@ -50,11 +65,17 @@ def failure(item: Mapping[str, Any]) -> ComfyError | None:
 
 def node_failed(
     node_id: str | None, node_type: str | None, *, exception: str, message: str
-) -> NodeFailed:
+) -> ComfyError:
     """Return the error of a node that raised: the exception's type and first lines."""
     lines = [line.strip() for line in message.splitlines() if line.strip()][:SHOWN_LINES]
     text = public("\n".join(lines))
     summary = f"{exception}: {text}" if text else exception
+    if _NO_MEMORY.search(exception) or _NO_MEMORY.search(text):
+        advice = "use a smaller size or batch, or a worker with more memory"
+        return OutOfMemory(f"{summary}; {advice}", node_id=node_id, node_type=node_type)
+    if _NO_SPACE in text:
+        full = "the worker's disk is full"
+        return StorageFailed(f"{full} ({summary})", node_id=node_id, node_type=node_type)
     return NodeFailed(summary, node_id=node_id, node_type=node_type)
 
 

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from comfy_runner.bucket import Bucket
-from comfy_runner.errors import ComfyCrashed
-from comfy_runner.graph import Graph
+from comfy_runner.errors import ComfyCrashed, ComfyError, ComfyUnavailable, Stalled
 from comfy_runner.installation import Installation
+from comfy_runner.media import Policy
 from comfy_runner.outputs import Output
-from comfy_runner.progress import Snapshot
+from comfy_runner.verdict import public
+from comfy_runner.work import Listener, Work
 from tasks.framework.worker import Worker
 
 if TYPE_CHECKING:
+    from comfy_runner.catalog import Catalog
     from comfy_runner.runner import Runner
     from comfy_runner.server import ComfyServer
+
+REPORTED_LINES = 10
+
+logger = logging.getLogger(__name__)
 
 
 class ComfyWorker(Worker):
     """Runs workflows one after another on a ComfyUI of its own.
 
-    `directory` belongs to this worker alone; outputs go to `bucket`; the rest is as in
+    `directory` belongs to this worker alone; outputs go to `bucket`; `media` bounds input files;
+    `on_catalog` gets what nodes and models there are after every wake; the rest is as in
     `ComfyServer`.
     """
 
@@ -33,10 +41,13 @@ class ComfyWorker(Worker):
         installation: Installation,
         directory: Path,
         bucket: Bucket,
+        media: Policy,
         *,
         device: Literal["cpu", "gpu"] = "cpu",
         arguments: Sequence[str] = (),
         start_timeout: float = 120.0,
+        keep_metadata: bool = False,
+        on_catalog: Callable[[Catalog], None] | None = None,
     ) -> None:
         # A web process knows this class, because a task names it, and never makes one: it should
         # not load what only a worker needs.
@@ -49,8 +60,10 @@ class ComfyWorker(Worker):
             device=device,
             arguments=arguments,
             start_timeout=start_timeout,
+            keep_metadata=keep_metadata,
         )
-        self._runner: Runner = Runner(self.server, bucket)
+        self._runner: Runner = Runner(self.server, bucket, media)
+        self._on_catalog = on_catalog
 
     def boot(self) -> None:
         """Start ComfyUI and wait until it answers.
@@ -66,34 +79,55 @@ class ComfyWorker(Worker):
             raise
 
     def wake(self) -> None:
-        """Start ComfyUI again if it did not live through the snapshot."""
+        """Start ComfyUI again if it did not live through the snapshot, and tell what it has.
+
+        Raises:
+            ComfyUnavailable: it does not start.
+        """
         if not self.server.alive:
             self.boot()
+        if self._on_catalog is None:
+            return
+        try:
+            self._on_catalog(self._catalog())
+        except ComfyError as error:  # without it, workflows are checked later, by ComfyUI
+            logger.warning("what ComfyUI has could not be told: %s", error)
 
     def close(self) -> None:
         """Stop ComfyUI. Idempotent."""
         self.server.stop()
 
-    def run(
-        self,
-        graph: Graph,
-        *,
-        job_id: str,
-        on_progress: Callable[[Snapshot], None],
-        on_log: Callable[[str], None],
-    ) -> tuple[Output, ...]:
-        """Run one workflow; when ComfyUI dies under it, start ComfyUI again and run it once more.
+    def run(self, work: Work, *, job_id: str, listener: Listener) -> tuple[Output, ...]:
+        """Run one workflow; when ComfyUI dies or stalls, start it again and run it once more.
 
         Raises:
             ComfyCrashed: ComfyUI died twice; probably of this very workflow.
+            Stalled: ComfyUI stopped working twice.
+            ComfyUnavailable: ComfyUI does not start, or did not answer twice.
             ComfyError: anything else that went wrong, as `Runner.run` says.
         """
         if not self.server.alive:
-            on_log("ComfyUI is not running; starting it")
+            listener.log("ComfyUI is not running; starting it")
             self.boot()
+        self.server.wait_ready()
         try:
-            return self._runner.run(graph, job_id=job_id, on_progress=on_progress, on_log=on_log)
-        except ComfyCrashed:
-            on_log("ComfyUI crashed; it is started again and the workflow runs once more")
-            self.boot()
-            return self._runner.run(graph, job_id=job_id, on_progress=on_progress, on_log=on_log)
+            return self._runner.run(work, job_id=job_id, listener=listener)
+        except (ComfyCrashed, ComfyUnavailable, Stalled) as error:
+            for line in self._report(error):
+                listener.log(line)
+        self.server.kill()
+        self.boot()
+        return self._runner.run(work, job_id=job_id, listener=listener)
+
+    @staticmethod
+    def _report(error: ComfyError) -> Iterator[str]:
+        yield f"{error.message}; it is started again and the workflow runs once more"
+        for line in error.log[-REPORTED_LINES:]:
+            yield f"ComfyUI's log: {public(line)}"
+
+    def _catalog(self) -> Catalog:
+        from comfy_runner.catalog import capture  # noqa: PLC0415 - as above
+        from comfy_runner.client import ComfyClient  # noqa: PLC0415 - as above
+
+        with ComfyClient(self.server.url) as client:
+            return capture(client)

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from comfy_runner.bucket import open_bucket
 from comfy_runner.install import find
+from comfy_runner.media import Policy
 from comfy_runner.worker import ComfyWorker
 from settings import Settings
 from tasks import maintenance
@@ -117,13 +118,16 @@ def _use(settings: Settings, factories: dict[type[Worker], Callable[[], Worker]]
 
 
 def _comfy_worker(settings: Settings, name: str) -> ComfyWorker:
+    bucket = open_bucket(settings)
     return ComfyWorker(
         find(comfyui_dir=settings.comfyui_dir, comfyui_python=settings.comfyui_python),
         settings.data_dir.absolute() / "workers" / name,
-        open_bucket(settings),
+        bucket,
+        Policy.of(settings),
         device=settings.comfyui_device,
         arguments=shlex.split(settings.comfyui_arguments),
         start_timeout=settings.comfyui_start_timeout_seconds,
+        keep_metadata=settings.comfyui_metadata == "keep",
     )
 
 

@@ -6,13 +6,15 @@ import base64
 import binascii
 import enum
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from comfy_runner.graph import Graph
+from comfy_runner.media import Media
 from comfy_runner.outputs import Output
+from comfy_runner.work import Work
 from settings import Settings
 from tasks.framework import AsyncResult, LimitReached, State, runtime
 from tasks.framework.archives import Position
@@ -71,17 +73,22 @@ class InvalidCursor(ValueError):
 
 @dataclass(frozen=True)
 class JobError:
-    """Why a job failed; the node is named where one is to blame."""
+    """Why a job did not complete; the node is named where one is to blame."""
 
     code: str
     message: str
     node_id: str | None = None
     node_type: str | None = None
+    node_title: str | None = None
 
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that is known of a job. ``progress`` is in per cent, times are in UTC."""
+    """Everything that is known of a job. ``progress`` is in per cent, times are in UTC.
+
+    ``outputs`` grow while the job runs, and those of a job that failed later stay. ``error`` is
+    set once the job has ended in any way but well.
+    """
 
     job_id: str
     status: Status
@@ -116,7 +123,7 @@ class Job:
             total_steps=meta.get("total_steps"),
             nodes_done=meta.get("nodes_done", 0),
             nodes_total=meta.get("nodes_total", 0),
-            outputs=tuple(Output.from_json(item) for item in result.get("outputs", ())),
+            outputs=tuple(map(Output.from_json, result.get("outputs") or meta.get("outputs", ()))),
             logs=tuple(reading.logs),
             error=_error(reading),
             created_at=_moment(reading.created),
@@ -134,15 +141,30 @@ class Page:
     next: str | None
 
 
-def submit(graph: Graph, *, user_id: str | None, settings: Settings) -> Job:
-    """Queue a checked graph.
+def submit(
+    graph: Graph,
+    *,
+    user_id: str | None,
+    settings: Settings,
+    media: Sequence[Media] = (),
+    temp_outputs: bool = False,
+) -> Job:
+    """Queue a checked graph with its input files.
+
+    Args:
+        graph: the workflow in API format, every override applied.
+        user_id: whose job it is; the limit of unfinished jobs is per user.
+        settings: the limits that hold.
+        media: input files, stored or to be fetched, that the graph names.
+        temp_outputs: also keep what nodes only showed, beside what they saved.
 
     Raises:
         JobLimitReached: the user has ``max_active_jobs_per_user`` unfinished jobs.
     """
+    work = Work(graph, tuple(media), temp_outputs)
     try:
         result = run_workflow.apply_async(
-            ({"graph": graph},),
+            (work.to_json(),),
             owner=user_id,
             limit=settings.max_active_jobs_per_user,
             expires=settings.queued_timeout_seconds,
@@ -207,7 +229,9 @@ def _read(job_id: str) -> Reading:
 
 def _error(reading: Reading) -> JobError | None:
     if reading.state is State.EXPIRED:
-        return JobError("queue_timeout", "no worker was free in time; send the job again")
+        return JobError("expired", "no worker was free in time; send the job again")
+    if reading.state is State.REVOKED:
+        return JobError("cancelled", "the job was cancelled on request")
     error: Mapping[str, Any] | None = reading.error
     if not error:
         return None
@@ -215,7 +239,8 @@ def _error(reading: Reading) -> JobError | None:
     code = details.get("code") or CODE_OF.get(error["type"])
     if code is None:  # a fault of ours: its text may hold what is no client's business
         return JobError("internal_error", "the worker failed unexpectedly; see the server's log")
-    return JobError(code, error["message"], details.get("node_id"), details.get("node_type"))
+    node = (details.get(name) for name in ("node_id", "node_type", "node_title"))
+    return JobError(code, error["message"], *node)
 
 
 def _moment(seconds: float) -> datetime:

@@ -6,26 +6,33 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from comfy_runner.outputs import Output
 from comfy_runner.progress import Snapshot
+from comfy_runner.work import Work
 from comfy_runner.worker import ComfyWorker
 from tasks.framework import current, task
 
 
 @task(worker=ComfyWorker)
 def run_workflow(comfy: ComfyWorker, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run ``request["graph"]``, an API-format graph, and return its outputs as JSON.
+    """Run a `Work` and return its outputs as JSON; they are also told while they come.
 
     Raises:
         ComfyError: with a code and, where one is to blame, the node.
     """
-    outputs = comfy.run(
-        request["graph"],
-        job_id=current.id or str(uuid.uuid4()),
-        on_progress=_report,
-        on_log=current.log,
-    )
+    work = Work.from_json(request)
+    outputs = comfy.run(work, job_id=current.id or str(uuid.uuid4()), listener=_Reporter())
     return {"outputs": [output.to_json() for output in outputs]}
 
 
-def _report(snapshot: Snapshot) -> None:
-    current.progress(**snapshot.to_json())
+class _Reporter:
+    """Tells the run's record what a `Listener` hears."""
+
+    def progress(self, snapshot: Snapshot) -> None:
+        current.progress(**snapshot.to_json())
+
+    def outputs(self, outputs: tuple[Output, ...]) -> None:
+        current.progress(outputs=[output.to_json() for output in outputs])
+
+    def log(self, line: str) -> None:
+        current.log(line)

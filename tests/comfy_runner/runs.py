@@ -9,10 +9,13 @@ from typing import Any
 
 from comfy_runner.bucket import Bucket
 from comfy_runner.client import ComfyClient
+from comfy_runner.media import Policy
 from comfy_runner.outputs import Output
 from comfy_runner.progress import Snapshot
 from comfy_runner.runner import Runner
 from comfy_runner.server import ComfyServer
+from comfy_runner.work import Listener, Work
+from settings import Settings
 from tests.comfy_runner.proxy import Proxy
 
 
@@ -20,19 +23,26 @@ class CancelledByTest(BaseException):
     """What a signal raises in the main thread to cancel a run."""
 
 
-class Listener:
-    """Collects what a run reports, and may do something at the first progress."""
+class Heard:
+    """Collects what a run tells, and may do something at the first step of a node."""
 
     def __init__(self, at_step: Callable[[], None] | None = None) -> None:
         self.snapshots: list[Snapshot] = []
+        self.stored: list[tuple[Output, ...]] = []
         self.lines: list[str] = []
         self._at_step = at_step
 
-    def on_progress(self, snapshot: Snapshot) -> None:
+    def progress(self, snapshot: Snapshot) -> None:
         self.snapshots.append(snapshot)
         if self._at_step is not None and snapshot.current_step:
             act, self._at_step = self._at_step, None
             act()
+
+    def outputs(self, outputs: tuple[Output, ...]) -> None:
+        self.stored.append(outputs)
+
+    def log(self, line: str) -> None:
+        self.lines.append(line)
 
 
 class ProxiedServer(ComfyServer):
@@ -64,19 +74,19 @@ def steps(count: int, seconds: float) -> dict[str, Any]:
     return {"1": node("StepNode", steps=count, seconds=seconds), "2": image("1")}
 
 
+POLICY = Policy.of(Settings())
+
+
 def run(
     server: ComfyServer, bucket: Bucket, graph: dict[str, Any], listener: Listener | None = None
 ) -> tuple[Output, ...]:
-    return run_with(Runner(server, bucket), graph, listener)
+    return run_with(Runner(server, bucket, POLICY), graph, listener)
 
 
 def run_with(
     runner: Runner, graph: dict[str, Any], listener: Listener | None = None
 ) -> tuple[Output, ...]:
-    heard = listener or Listener()
-    return runner.run(
-        graph, job_id="job-1", on_progress=heard.on_progress, on_log=heard.lines.append
-    )
+    return runner.run(Work(graph), job_id="job-1", listener=listener or Heard())
 
 
 def working_on(server: ComfyServer) -> frozenset[str]:

@@ -13,8 +13,9 @@ from comfy_runner.bucket import LocalBucket
 from comfy_runner.runner import Runner
 from comfy_runner.server import ComfyServer
 from tests.comfy_runner.runs import (
+    POLICY,
     CancelledByTest,
-    Listener,
+    Heard,
     cancelled_after,
     image,
     node,
@@ -50,7 +51,7 @@ def test_a_cancel_frees_comfyui_and_goes_on(server: ComfyServer, bucket: LocalBu
 
 
 def test_a_cancel_at_any_line_frees_comfyui(server: ComfyServer, bucket: LocalBucket) -> None:
-    runner = Runner(server, bucket)
+    runner = Runner(server, bucket, POLICY)
     for tenths in range(1, 25):
         with pytest.raises(CancelledByTest), cancelled_after(tenths * 0.002):
             run_with(runner, steps(1000, 0.01))
@@ -60,14 +61,14 @@ def test_a_cancel_at_any_line_frees_comfyui(server: ComfyServer, bucket: LocalBu
 def test_a_cancel_during_the_cleaning_up_is_made_good_by_the_next_run(
     server: ComfyServer, bucket: LocalBucket
 ) -> None:
-    runner = Runner(server, bucket)
+    runner = Runner(server, bucket, POLICY)
 
     def cancel_twice() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0.002)
         raise CancelledByTest
 
     with cancelled_after(60), pytest.raises(CancelledByTest):
-        run_with(runner, steps(1000, 0.05), Listener(cancel_twice))
+        run_with(runner, steps(1000, 0.05), Heard(cancel_twice))
     with cancelled_after(30):  # it would wait longer than that for the one before it
         assert len(run_with(runner, steps(1, 0))) == 1
     assert working_on(server) == frozenset()
@@ -89,20 +90,23 @@ def test_a_failing_listener_frees_comfyui_too(server: ComfyServer, bucket: Local
         raise RuntimeError("the store is down")
 
     with pytest.raises(RuntimeError, match="the store is down"):
-        run(server, bucket, steps(1000, 0.05), Listener(fail))
+        run(server, bucket, steps(1000, 0.05), Heard(fail))
     assert working_on(server) == frozenset()
 
 
-def test_a_node_that_cannot_be_interrupted_costs_the_process(
+def test_a_node_that_cannot_be_interrupted_costs_comfyui_which_starts_again_at_once(
     make_server: Callable[[], ComfyServer], bucket: LocalBucket
 ) -> None:
     server = make_server()
     server.start()
     server.wait_ready()
-    runner = Runner(server, bucket, settle_seconds=0.5)
-    listener = Listener()
+    first = server.pid
+    runner = Runner(server, bucket, POLICY, settle_seconds=0.5)
+    heard = Heard()
     graph = {"1": node("SleepNode", seconds=60.0), "2": image("1")}
     with pytest.raises(CancelledByTest), cancelled_after(1.0):
-        run_with(runner, graph, listener)
-    assert not server.alive
-    assert listener.lines[-1] == "ComfyUI did not let go of the workflow and was ended"
+        run_with(runner, graph, heard)
+    assert server.pid != first
+    assert heard.lines[-1] == "ComfyUI did not let go of the workflow and is started anew"
+    server.wait_ready()
+    assert len(run_with(runner, steps(1, 0))) == 1

@@ -15,7 +15,7 @@ from comfy_runner.errors import ComfyCrashed, Interrupted
 from comfy_runner.server import ComfyServer
 from tests.comfy_runner.proxy import Proxy
 from tests.comfy_runner.runs import (
-    Listener,
+    Heard,
     ProxiedServer,
     cancelled_after,
     image,
@@ -37,14 +37,14 @@ def test_an_interruption_by_somebody_else_is_told(
                 client.interrupt(prompt_id)
 
     with pytest.raises(Interrupted):
-        run(server, bucket, steps(1000, 0.02), Listener(interrupt))
+        run(server, bucket, steps(1000, 0.02), Heard(interrupt))
 
 
 def test_a_broken_event_stream_is_connected_again_and_goes_on(
     server: ComfyServer, bucket: LocalBucket
 ) -> None:
     with Proxy(server.port) as proxy:
-        listener = Listener(proxy.drop)
+        listener = Heard(proxy.drop)
         outputs = run(ProxiedServer(server, proxy), bucket, steps(30, 0.05), listener)
         assert proxy.streams_seen == 2
     assert len(outputs) == 1
@@ -68,7 +68,7 @@ def test_an_end_that_no_event_told_of_is_found_in_the_history(
 
             threading.Thread(target=allow).start()
 
-        listener = Listener(drop_until_the_end)
+        listener = Heard(drop_until_the_end)
         outputs = run(ProxiedServer(server, proxy), bucket, steps(8, 0.05), listener)
     assert len(outputs) == 1
     assert listener.snapshots[-1].progress == 100
@@ -78,7 +78,7 @@ def test_an_end_is_found_even_if_the_event_stream_falls_silent(
     server: ComfyServer, bucket: LocalBucket
 ) -> None:
     with Proxy(server.port) as proxy, cancelled_after(30):
-        listener = Listener(proxy.deafen)
+        listener = Heard(proxy.deafen)
         outputs = run(ProxiedServer(server, proxy), bucket, steps(8, 0.05), listener)
     assert len(outputs) == 1
     assert listener.snapshots[-1].progress == 100
@@ -99,4 +99,4 @@ def test_a_killed_comfyui_is_told(server: ComfyServer, bucket: LocalBucket) -> N
         os.kill(server.pid, signal.SIGKILL)
 
     with pytest.raises(ComfyCrashed):
-        run(server, bucket, steps(1000, 0.02), Listener(kill))
+        run(server, bucket, steps(1000, 0.02), Heard(kill))

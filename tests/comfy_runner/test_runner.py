@@ -9,7 +9,7 @@ import pytest
 from comfy_runner.bucket import LocalBucket
 from comfy_runner.errors import InvalidWorkflow, NodeFailed, NoOutputs, StorageFailed
 from comfy_runner.server import ComfyServer
-from tests.comfy_runner.runs import EMPTY, Listener, image, node, run, steps, working_on
+from tests.comfy_runner.runs import EMPTY, Heard, image, node, run, steps, working_on
 
 pytestmark = pytest.mark.live
 
@@ -22,7 +22,7 @@ class FullBucket(LocalBucket):
 
 
 def test_a_workflow_ends_in_stored_outputs(server: ComfyServer, bucket: LocalBucket) -> None:
-    listener = Listener()
+    listener = Heard()
     (output,) = run(server, bucket, {"1": EMPTY, "2": image("1")}, listener)
     assert (output.node_id, output.kind, output.content_type) == ("2", "image", "image/png")
     assert output.filename == "red_00001_.png"
@@ -61,7 +61,7 @@ def test_every_file_of_a_batch_has_a_key_of_its_own(
 
 
 def test_steps_are_reported_while_a_node_runs(server: ComfyServer, bucket: LocalBucket) -> None:
-    listener = Listener()
+    listener = Heard()
     run(server, bucket, steps(5, 0.02), listener)
     assert {s.current_step for s in listener.snapshots if s.current_node == "1"} >= {1, 2, 3, 4}
     progress = [s.progress for s in listener.snapshots]

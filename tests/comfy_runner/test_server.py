@@ -152,7 +152,7 @@ def test_models_are_told_to_comfyui_folder_by_folder(
     server = ComfyServer(installation, tmp_path / "home")
     server.start()
     server.wait_exit(30)
-    told = json.loads((tmp_path / "home" / "models.yaml").read_text())["installed"]
+    told = json.loads((tmp_path / "home" / "paths.yaml").read_text())["installed"]
     assert told["base_path"] == str(tmp_path / "models")
     assert told["odd_models"] == "odd_models"
     assert told["checkpoints"] == "checkpoints"

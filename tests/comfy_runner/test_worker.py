@@ -14,8 +14,9 @@ import pytest
 from comfy_runner.bucket import LocalBucket
 from comfy_runner.errors import ComfyCrashed, ComfyUnavailable
 from comfy_runner.installation import Installation
-from comfy_runner.progress import Snapshot
+from comfy_runner.work import Work
 from comfy_runner.worker import ComfyWorker
+from tests.comfy_runner.runs import POLICY, Heard
 
 
 def save(source: str) -> dict[str, Any]:
@@ -27,15 +28,11 @@ def exits(once: str) -> dict[str, Any]:
     return {"1": {"class_type": "ExitNode", "inputs": {"once": once}}, "2": save("1")}
 
 
-def ignore(_snapshot: Snapshot) -> None:
-    """Listen to nothing."""
-
-
 @pytest.fixture
 def worker(
     installation: Installation, test_nodes: tuple[str, ...], bucket: LocalBucket, tmp_path: Path
 ) -> Iterator[ComfyWorker]:
-    made = ComfyWorker(installation, tmp_path / "worker", bucket, arguments=test_nodes)
+    made = ComfyWorker(installation, tmp_path / "worker", bucket, POLICY, arguments=test_nodes)
     made.boot()
     made.wake()
     yield made
@@ -48,24 +45,24 @@ def worker(
 def test_a_job_runs_again_once_when_comfyui_dies_under_it(
     worker: ComfyWorker, tmp_path: Path
 ) -> None:
-    lines: list[str] = []
+    heard = Heard()
     graph = exits(str(tmp_path / "died"))
-    outputs = worker.run(graph, job_id="j", on_progress=ignore, on_log=lines.append)
+    outputs = worker.run(Work(graph), job_id="j", listener=heard)
     assert len(outputs) == 1
-    assert sum("crashed" in line for line in lines) == 1
+    assert sum("runs once more" in line for line in heard.lines) == 1
 
 
 @pytest.mark.live
 def test_a_job_that_kills_comfyui_twice_fails_and_the_next_one_runs(worker: ComfyWorker) -> None:
-    lines: list[str] = []
+    heard = Heard()
     with pytest.raises(ComfyCrashed) as caught:
-        worker.run(exits(""), job_id="j", on_progress=ignore, on_log=lines.append)
+        worker.run(Work(exits("")), job_id="j", listener=heard)
     assert "ExitNode ends the process" in caught.value.log
-    assert sum("crashed" in line for line in lines) == 1
+    assert sum("runs once more" in line for line in heard.lines) == 1
     empty = {"width": 16, "height": 16, "batch_size": 1, "color": 1}
     graph = {"1": {"class_type": "EmptyImage", "inputs": empty}, "2": save("1")}
-    assert len(worker.run(graph, job_id="k", on_progress=ignore, on_log=lines.append)) == 1
-    assert "ComfyUI is not running; starting it" in lines
+    assert len(worker.run(Work(graph), job_id="k", listener=heard)) == 1
+    assert "ComfyUI is not running; starting it" in heard.lines
 
 
 @pytest.mark.live
@@ -87,7 +84,7 @@ def stand_in(tmp_path: Path, program: str) -> Installation:
 
 def test_a_boot_that_fails_leaves_nothing_running(tmp_path: Path, bucket: LocalBucket) -> None:
     never_ready = stand_in(tmp_path, "import time; time.sleep(60)")
-    worker = ComfyWorker(never_ready, tmp_path / "worker", bucket, start_timeout=0.5)
+    worker = ComfyWorker(never_ready, tmp_path / "worker", bucket, POLICY, start_timeout=0.5)
     with pytest.raises(ComfyUnavailable):
         worker.boot()
     assert not worker.server.alive
@@ -97,7 +94,7 @@ def test_a_boot_that_is_broken_off_leaves_nothing_running(
     tmp_path: Path, bucket: LocalBucket, raise_after: Callable[[float], None]
 ) -> None:
     worker = ComfyWorker(
-        stand_in(tmp_path, "import time; time.sleep(60)"), tmp_path / "worker", bucket
+        stand_in(tmp_path, "import time; time.sleep(60)"), tmp_path / "worker", bucket, POLICY
     )
     raise_after(0.5)
     with pytest.raises(KeyboardInterrupt):

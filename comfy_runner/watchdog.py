@@ -1,0 +1,116 @@
+"""Telling a ComfyUI that will never end its prompt from one that is only silent."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from comfy_runner.errors import Stalled
+
+WORKING_SHARE = 0.02
+"""Share of one core above which a process counts as working; our own questions take less."""
+
+CONFIRMATIONS = 2
+"""How often in a row the thread that runs prompts has to be missing: it may just be ending."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long nothing may happen, in seconds, while ComfyUI does not work either.
+
+    `unanswered` is for a process that does not answer; `idle` for one that answers, tells of no
+    event, and cannot be asked whether the thread that runs prompts is alive.
+    """
+
+    unanswered: float = 30.0
+    idle: float = 300.0
+
+
+class Watchdog:
+    """Watches one ComfyUI while it has a prompt of ours.
+
+    A long node without events is normal: loading a model, waiting for a remote service. So a
+    silence alone means nothing. What counts is that the thread that runs prompts is gone (a
+    node called `sys.exit`), or that the whole process neither answers nor computes.
+    """
+
+    def __init__(
+        self,
+        pid: int,
+        patience: Patience,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        cpu_seconds: Callable[[int], float | None] | None = None,
+    ) -> None:
+        self._pid = pid
+        self._patience = patience
+        self._clock = clock
+        self._cpu_seconds = cpu_seconds or cpu_seconds_of_session
+        self._missing = 0
+        self._answered_at = self._heard_at = self._worked_at = clock()
+        self._worked = self._cpu_seconds(pid)
+
+    def heard(self) -> None:
+        """Note an event."""
+        self._heard_at = self._answered_at = self._clock()
+        self._missing = 0
+
+    def answered(self, *, worker_alive: bool | None) -> None:
+        """Note an answer, and whether the thread that runs prompts lives; None is unknown.
+
+        Raises:
+            Stalled: it does not.
+        """
+        now = self._answered_at = self._clock()
+        self._missing = self._missing + 1 if worker_alive is False else 0
+        if self._missing >= CONFIRMATIONS:
+            raise Stalled("a node ended the thread of ComfyUI that runs workflows")
+        if worker_alive is not None or now - self._heard_at < self._patience.idle:
+            return
+        if self._idle_for(now) >= self._patience.idle:
+            raise Stalled(f"ComfyUI has done nothing for {self._patience.idle:g} s")
+
+    def unanswered(self) -> None:
+        """Note a question without an answer.
+
+        Raises:
+            Stalled: there has been none for long, and ComfyUI does not compute either.
+        """
+        now = self._clock()
+        idle = self._idle_for(now)
+        silent = now - self._answered_at
+        if min(idle, silent) >= self._patience.unanswered:
+            raise Stalled(f"ComfyUI neither answers nor computes, for {silent:.0f} s by now")
+
+    def _idle_for(self, now: float) -> float:
+        """Return for how many seconds ComfyUI has used next to no processor time."""
+        worked = self._cpu_seconds(self._pid)
+        if worked is None or self._worked is None:  # cannot be known: it may be working
+            return 0.0
+        if worked - self._worked > WORKING_SHARE * (now - self._worked_at):
+            self._worked, self._worked_at = worked, now
+        return now - self._worked_at
+
+
+def cpu_seconds_of_session(leader: int, proc: Path = Path("/proc")) -> float | None:
+    """Return the processor time of a process and all of its session; None if it cannot be read.
+
+    Fields 6, 14 and 15 of proc_pid_stat(5): session, and time in user and kernel mode.
+    """
+    found = [fields for fields in _stats(proc) if fields[3] == str(leader)]
+    if not found:
+        return None
+    ticks = sum(int(fields[11]) + int(fields[12]) for fields in found)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stats(proc: Path) -> Iterator[list[str]]:
+    """Yield the fields of every process from the third on, those before may hold blanks."""
+    for path in proc.glob("[0-9]*/stat"):
+        try:
+            yield path.read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended just now
