@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from comfy_runner.media.item import Media, Policy, refer
+from comfy_runner.media.placing import place
 
-__all__ = ["Media", "Policy", "refer"]
+__all__ = ["Media", "Policy", "place", "refer"]
