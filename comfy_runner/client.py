@@ -117,6 +117,11 @@ class ComfyClient:
         """Return every node class with its inputs and outputs (about 0.4 MB)."""
         return self._json(self._get("/object_info"))
 
+    def has_node(self, node_class: str) -> bool:
+        """Whether there is a node class of this name."""
+        path = f"/object_info/{quote(node_class, safe='')}"
+        return node_class in self._json(self._get(path))
+
     def model_folders(self) -> tuple[str, ...]:
         """Return the names of the folders that models lie in."""
         return self._names(self._get("/models"))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from comfy_runner.errors import NoOutputs, StorageFailed
+from comfy_runner.errors import NoOutputs, PicturesLost, StorageFailed
 from comfy_runner.events import Executed
 from comfy_runner.graph import Graph
 from comfy_runner.outputs import FileReference, Output, Reference, find
@@ -98,15 +98,19 @@ class Collector:
         if len(stored) != len(self._told):
             self._tell(stored)
 
-    def finish(self, item: Mapping[str, Any]) -> tuple[Output, ...]:
+    def finish(self, item: Mapping[str, Any], *, broke: bool) -> tuple[Output, ...]:
         """Return all outputs of the prompt with this history item, stored, in the graph's order.
 
         The history is complete, except that 0.3.75 forgets cached nodes; events tell of those.
+        Pictures that nodes sent are in neither: if the connection `broke`, some may be lost.
 
         Raises:
+            PicturesLost: so it is.
             StorageFailed: some could not be stored.
             NoOutputs: the graph promises some and there are none.
         """
+        if broke and self._senders():
+            raise PicturesLost("the connection broke that pictures are sent over")
         for node_id, meta in (item.get("meta") or {}).items():
             self._shown_as[node_id] = (meta or {}).get("display_node") or node_id
         for identity, found in self._found({**self._results, **(item.get("outputs") or {})}):
@@ -117,11 +121,6 @@ class Collector:
         self._check_promises(outputs)
         self._tell(outputs)
         return outputs
-
-    @property
-    def sends_pictures(self) -> bool:
-        """Whether a node of the graph does: a connection that breaks may lose some."""
-        return any(node.get("class_type") == SENDS_PICTURES for node in self._graph.values())
 
     def _tell(self, outputs: tuple[Output, ...]) -> None:
         for output in outputs:
@@ -142,17 +141,19 @@ class Collector:
             texts[each.node_id] += 1
             yield (each.node_id, texts[each.node_id]), shown
 
-    def _check_promises(self, outputs: tuple[Output, ...]) -> None:
-        silent = [
+    def _senders(self) -> list[str]:
+        """Return the nodes that send pictures instead of saving them."""
+        return [
             node_id
             for node_id, node in self._graph.items()
-            if node.get("class_type") == SENDS_PICTURES and not self._pictures[node_id]
+            if node.get("class_type") == SENDS_PICTURES
         ]
-        if silent and not outputs:
-            message = "the node sent no picture"
-            raise NoOutputs(message, node_id=silent[0], node_type=SENDS_PICTURES)
-        if not outputs and any(
-            "filename_prefix" in node["inputs"] for node in self._graph.values()
-        ):
-            # By custom the nodes that save take a `filename_prefix`.
-            raise NoOutputs("the workflow ended well, yet nothing that it saves was found")
+
+    def _check_promises(self, outputs: tuple[Output, ...]) -> None:
+        # By custom the nodes that save take a `filename_prefix`.
+        promised = self._senders() or [
+            node_id for node_id, node in self._graph.items() if "filename_prefix" in node["inputs"]
+        ]
+        if promised and not outputs:
+            message = "the workflow ended well, yet nothing that it saves was found"
+            raise NoOutputs(message, node_id=promised[0] if len(promised) == 1 else None)

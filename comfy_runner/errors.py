@@ -139,7 +139,15 @@ class StorageFailed(ComfyError):
     code = "storage_failed"
 
 
+class OutputGone(StorageFailed):
+    """An output file is not where ComfyUI says it is: a result kept from before names it."""
+
+
 class NoOutputs(ComfyError):
     """The prompt ended well, yet left nothing behind although its graph saves something."""
 
     code = "no_outputs"
+
+
+class PicturesLost(NoOutputs):
+    """The connection broke that a node of the workflow sends its pictures over."""

@@ -49,11 +49,28 @@ def check(graph: object) -> None:
     Raises:
         InvalidWorkflow: Something is wrong; `problems` lists it in the graph's order.
     """
-    problems = tuple(_shape_problems(graph))
+    problems = tuple(_form_problems(graph, with_inputs=True))
     if not problems and isinstance(graph, dict):
         problems = tuple(_cycle_problems(graph))
     if problems:
         raise InvalidWorkflow(_summary("workflow", problems), problems=problems)
+
+
+def checked_form(graph: object) -> Graph:
+    """Return the graph if every node of it has the form of one; links are not looked at.
+
+    Raises:
+        InvalidWorkflow: It is no API-format graph; `problems` say where and why.
+    """
+    problems = tuple(_form_problems(graph))
+    if problems or not isinstance(graph, dict):
+        raise InvalidWorkflow(_summary("workflow", problems), problems=problems)
+    return graph
+
+
+def prefix_problems(graph: Graph) -> list[Problem]:
+    """Return what is wrong with prefixes of file names: those that lead out of the folder."""
+    return [problem for node_id in graph for problem in _prefix_problems(graph, node_id)]
 
 
 def apply(graph: Graph, overrides: Sequence[Override]) -> Graph:
@@ -83,19 +100,20 @@ def apply(graph: Graph, overrides: Sequence[Override]) -> Graph:
     return changed
 
 
-def isolate(graph: Graph, job_id: str) -> Graph:
-    """Return a copy in which every literal `filename_prefix` begins with the job's own folder.
+def isolate(graph: Graph, folder: str, *, joiner: str | None = None) -> Graph:
+    """Return a copy in which every `filename_prefix` begins with the job's own folder.
 
     Jobs then never share file names, and a save node is never answered from ComfyUI's
-    cache with a file of an earlier job. A prefix that comes through a link stays as it is.
+    cache with a file of an earlier job. A prefix that comes through a link is led through a
+    node of the class `joiner`, ComfyUI's StringConcatenate; without one it stays as it is.
 
     Raises:
         InvalidWorkflow: A prefix leads out of the folder.
-        ValueError: The job id is no plain name.
+        ValueError: The folder is no plain name.
     """
-    if not _JOB_ID.fullmatch(job_id):
-        raise ValueError(f"job id {job_id!r}: use 1 to 128 of A-Z a-z 0-9 _ + -")
-    problems = [problem for node_id in graph for problem in _prefix_problems(graph, node_id)]
+    if not _JOB_ID.fullmatch(folder):
+        raise ValueError(f"folder {folder!r}: use 1 to 128 of A-Z a-z 0-9 _ + -")
+    problems = prefix_problems(graph)
     if problems:
         raise InvalidWorkflow(_summary("workflow", problems), problems=problems)
     isolated = dict(graph)
@@ -103,21 +121,46 @@ def isolate(graph: Graph, job_id: str) -> Graph:
         prefix = _inputs(node).get("filename_prefix")
         if isinstance(prefix, str):
             name = _DEFAULT_PREFIX if posixpath.normpath(prefix) == "." else prefix
-            isolated[node_id] = _with_input(node, "filename_prefix", f"{job_id}/{name}")
+            isolated[node_id] = _with_input(node, "filename_prefix", f"{folder}/{name}")
+        elif joiner and is_link(prefix):
+            joined = f"{folder}/{node_id}"  # no id of the graph: a folder's name is unique
+            inputs = {"string_a": f"{folder}/", "string_b": prefix, "delimiter": ""}
+            isolated[joined] = {"class_type": joiner, "inputs": inputs}
+            isolated[node_id] = _with_input(node, "filename_prefix", [joined, 0])
     return isolated
+
+
+def links_a_prefix(graph: Graph) -> bool:
+    """Whether a `filename_prefix` comes through a link."""
+    return any(is_link(_inputs(node).get("filename_prefix")) for node in graph.values())
 
 
 def dependencies(graph: Graph) -> dict[str, frozenset[str]]:
     """Return, for every node, the nodes of the graph that its inputs are linked to."""
     return {
         node_id: frozenset(
-            value[0] for value in _inputs(node).values() if _is_link(value) and value[0] in graph
+            value[0] for value in _inputs(node).values() if is_link(value) and value[0] in graph
         )
         for node_id, node in graph.items()
     }
 
 
-def _shape_problems(graph: object) -> Iterator[Problem]:
+def is_link(value: object) -> bool:
+    """Whether ComfyUI takes the value for a link (comfy_execution/graph_utils.py, is_link)."""
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and isinstance(value[0], str)
+        and isinstance(value[1], int | float)
+    )
+
+
+def pointer_to(segment: str) -> str:
+    """Return a path segment as a JSON pointer (RFC 6901)."""
+    return "/" + segment.replace("~", "~0").replace("/", "~1")
+
+
+def _form_problems(graph: object, *, with_inputs: bool = False) -> Iterator[Problem]:
     if not isinstance(graph, dict):
         yield Problem("", f"a workflow is a JSON object, not {_json_type(graph)}")
     elif not graph:
@@ -133,10 +176,12 @@ def _shape_problems(graph: object) -> Iterator[Problem]:
     else:
         for node_id in graph:
             yield from _node_problems(graph, node_id)
+            if with_inputs:
+                yield from _input_problems(graph, node_id)
 
 
 def _node_problems(graph: Graph, node_id: str) -> Iterator[Problem]:
-    pointer, node = _pointer(node_id), graph[node_id]
+    pointer, node = pointer_to(node_id), graph[node_id]
     if not isinstance(node, dict):
         yield Problem(pointer, f"a node is a JSON object, not {_json_type(node)}")
         return
@@ -145,22 +190,14 @@ def _node_problems(graph: Graph, node_id: str) -> Iterator[Problem]:
         yield Problem(f"{pointer}/class_type", "a node needs a class_type, the name of its kind")
     if not isinstance(node.get("inputs"), dict):
         yield Problem(f"{pointer}/inputs", "a node needs inputs, a JSON object (it may be empty)")
-        return
-    for name, value in node["inputs"].items():
+
+
+def _input_problems(graph: Graph, node_id: str) -> Iterator[Problem]:
+    for name, value in _inputs(graph[node_id]).items():
         message = _link_problem(graph, value)
         if message:
-            yield Problem(f"{pointer}/inputs{_pointer(name)}", message)
+            yield Problem(f"{pointer_to(node_id)}/inputs{pointer_to(name)}", message)
     yield from _prefix_problems(graph, node_id)
-
-
-def _is_link(value: object) -> bool:
-    """Whether ComfyUI takes the value for a link (comfy_execution/graph_utils.py, is_link)."""
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and isinstance(value[0], str)
-        and isinstance(value[1], int | float)
-    )
 
 
 def _link_problem(graph: Graph, value: object) -> str | None:
@@ -170,7 +207,7 @@ def _link_problem(graph: Graph, value: object) -> str | None:
     target, slot = value
     if target not in graph:
         near = _near(target, graph)
-        return f"links to node {target!r}, which does not exist{near}" if _is_link(value) else None
+        return f"links to node {target!r}, which does not exist{near}" if is_link(value) else None
     if isinstance(slot, bool) or not isinstance(slot, int) or slot < 0:
         return f"links to slot {slot!r} of node {target!r}: a slot is a whole number from 0"
     return None
@@ -183,7 +220,7 @@ def _prefix_problems(graph: Graph, node_id: str) -> Iterator[Problem]:
     path = posixpath.normpath(prefix.replace("\\", "/"))
     if path.startswith(("../", "/")) or path == ".." or "\0" in path:
         message = f"{prefix!r} leads out of the output folder: use a relative path without '..'"
-        yield Problem(f"{_pointer(node_id)}/inputs/filename_prefix", message)
+        yield Problem(f"{pointer_to(node_id)}/inputs/filename_prefix", message)
 
 
 def _cycle_problems(graph: Graph) -> Iterator[Problem]:
@@ -191,7 +228,7 @@ def _cycle_problems(graph: Graph) -> Iterator[Problem]:
         TopologicalSorter(dependencies(graph)).prepare()
     except CycleError as error:
         circle: list[str] = error.args[1]
-        yield Problem(_pointer(circle[0]), f"nodes feed each other in a circle: {circle}")
+        yield Problem(pointer_to(circle[0]), f"nodes feed each other in a circle: {circle}")
 
 
 def _missing(graph: Graph, override: Override) -> Problem | None:
@@ -212,7 +249,7 @@ def _value_problem(graph: Graph, override: Override) -> Problem | None:
         return Problem("type", f"unknown type {override.type!r}: use {known}")
     if override.type == "raw":
         return None
-    if not _is_link(override.value):
+    if not is_link(override.value):
         return Problem("value", f'{override.value!r} is no link: use ["node id", slot]')
     message = _link_problem(graph, override.value)
     return Problem("value", message) if message else None
@@ -235,11 +272,6 @@ def _with_input(node: dict[str, Any], field: str, value: Any) -> dict[str, Any]:
 def _near(name: str, names: Mapping[str, Any]) -> str:
     matches = difflib.get_close_matches(name, names, n=3)
     return f" (did you mean {' or '.join(map(repr, matches))}?)" if matches else ""
-
-
-def _pointer(segment: str) -> str:
-    """Return a path segment as a JSON pointer (RFC 6901)."""
-    return "/" + segment.replace("~", "~0").replace("/", "~1")
 
 
 def _json_type(value: object) -> str:

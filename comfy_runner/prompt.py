@@ -57,6 +57,7 @@ class Prompt:
     listens, and it says nothing during a long node. So events are news only: that a prompt
     ended, and how, is read from its history, which is looked at every two seconds besides.
 
+    `graph` is what ComfyUI gets, `workflow` the client's own, which all news is told of.
     Until `answered`, ComfyUI may queue the prompt at any moment, even after the call was broken
     off. `broke` tells whether the event stream did, so that events may have been lost.
     """
@@ -68,18 +69,20 @@ class Prompt:
         graph: Graph,
         *,
         prompt_id: str,
+        workflow: Graph,
         audience: Audience,
         patience: Patience,
     ) -> None:
-        self.graph = graph
         self.prompt_id = prompt_id
         self.answered = False
         self.broke = False
+        self._graph = graph
+        self._workflow = workflow
         self._server = server
         self._client = client
         self._client_id = uuid4().hex
         self._audience = audience
-        self._progress = Progress(graph)
+        self._progress = Progress(workflow)
         self._announced: set[str] = set()
         self._log_start = server.log_size  # before it: other people's workflows
         self._running_node: str | None = None
@@ -109,7 +112,7 @@ class Prompt:
 
     def _submit(self) -> None:
         try:
-            self._client.submit(self.graph, client_id=self._client_id, prompt_id=self.prompt_id)
+            self._client.submit(self._graph, client_id=self._client_id, prompt_id=self.prompt_id)
         except InvalidWorkflow:
             self.answered = True
             raise
@@ -155,7 +158,9 @@ class Prompt:
                 self._running_node = display_node or node
                 self._announce(self._running_node)
             case Cached(nodes=nodes) if nodes:
-                self._audience.log(f"{len(nodes)} of {len(self.graph)} nodes are kept from before")
+                self._audience.log(
+                    f"{len(nodes)} of {len(self._graph)} nodes are kept from before"
+                )
             case Executed(output=dict()):
                 self._audience.executed(event)
             case Picture(content=content) if self._running_node:
@@ -173,11 +178,9 @@ class Prompt:
         if node in self._announced:
             return
         self._announced.add(node)
-        entry = self.graph.get(node)
-        node_type = entry.get("class_type") if isinstance(entry, dict) else None
-        self._audience.log(
-            f"node {node} ({node_type}) started" if node_type else f"node {node} started"
-        )
+        entry = self._workflow.get(node)
+        if isinstance(entry, dict):
+            self._audience.log(f"node {node} ({entry.get('class_type')}) started")
 
     def _say_blocked(self, event: Failed) -> None:
         reason = node_failed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,9 +13,18 @@ from uuid import uuid4
 from comfy_runner.bucket import Bucket
 from comfy_runner.client import ComfyClient
 from comfy_runner.collector import Collector
-from comfy_runner.errors import ComfyError, ComfyUnavailable, OutOfMemory, Stalled
-from comfy_runner.graph import Graph, check, isolate
-from comfy_runner.media import Media, Policy, refer
+from comfy_runner.errors import (
+    ComfyError,
+    ComfyUnavailable,
+    OutOfMemory,
+    OutputGone,
+    PicturesLost,
+    Stalled,
+    StorageFailed,
+)
+from comfy_runner.graph import Graph, check, isolate, links_a_prefix
+from comfy_runner.media import Policy, refer
+from comfy_runner.media.placing import place
 from comfy_runner.outputs import Output
 from comfy_runner.prompt import Prompt
 from comfy_runner.server import ComfyServer
@@ -29,6 +38,7 @@ SETTLE_ANSWER_SECONDS = 2.0
 SETTLE_PAUSE_SECONDS = 0.02
 UNANSWERED_SECONDS = 1.0
 FREE_SECONDS = 0.5
+JOINER = "StringConcatenate"
 
 
 class Told(Protocol):
@@ -83,37 +93,32 @@ class Runner:
         """
         try:
             check(work.graph)
-            return self._run_with_memory(work, job_id, listener)
+            return self._run(work, job_id, listener)
         except ComfyError as error:
             error.at(work.graph)
             raise
 
-    def _run_with_memory(self, work: Work, job_id: str, listener: Listener) -> tuple[Output, ...]:
-        """Run; when memory runs out that earlier prompts may hold, free that and run once more."""
-        used_before = self._used == self._server.pid
-        try:
-            return self._run(work, job_id, listener)
-        except OutOfMemory:
-            if not used_before or not self._server.alive:
-                raise
-        listener.log("memory ran out; what earlier workflows left is freed, and it runs once more")
-        with ComfyClient(self._server.url) as client:
-            client.free()
-        time.sleep(FREE_SECONDS)  # ComfyUI frees when its queue wakes, and tells nobody
-        return self._run(work, job_id, listener)
-
     def _run(self, work: Work, job_id: str, listener: Listener) -> tuple[Output, ...]:
-        """Run a prompt; once more when the connection broke that its pictures are sent over."""
-        outputs = self._attempt(work, job_id, listener)
-        if outputs is None:
-            listener.log("the connection that pictures are sent over broke; it runs once more")
-            outputs = self._attempt(work, job_id, listener)
-        if outputs is None:
-            raise ComfyUnavailable("the connection that pictures are sent over broke twice")
-        return outputs
+        """Run a prompt; where once more can help, do so once."""
+        used_before = self._used is not None and self._used == self._server.pid
+        try:
+            return self._attempt(work, job_id, listener)
+        except OutOfMemory:
+            if not used_before:  # all the memory there is was this prompt's
+                raise
+            listener.log("memory ran out; what earlier workflows left is freed for another try")
+            self._free()
+        except PicturesLost as error:
+            listener.log(f"{error.message}; the workflow runs again")
+        except StorageFailed as error:
+            if not isinstance(error.__cause__, OutputGone):
+                raise
+            listener.log("a result kept from before names a file that is gone; it is made anew")
+            self._free()
+        return self._attempt(work, job_id, listener)
 
-    def _attempt(self, work: Work, job_id: str, listener: Listener) -> tuple[Output, ...] | None:
-        """Run one prompt to its end; None if pictures that nodes sent may have been lost.
+    def _attempt(self, work: Work, job_id: str, listener: Listener) -> tuple[Output, ...]:
+        """Run one prompt to its end.
 
         Its folders are named for the prompt and removed afterwards. Were they named for the job,
         a second run of the job would meet its own save nodes in ComfyUI's cache, and their files
@@ -122,53 +127,48 @@ class Runner:
         self._settle(listener)
         prompt_id = str(uuid4())
         with self._folders(prompt_id) as (inputs, outputs), self._uploads(job_id) as uploads:
-            files = self._place(work.media, inputs)
-            named = {name: f"{prompt_id}/{file}" for name, file in files.items()}
-            graph = isolate(refer(work.graph, named), prompt_id)
             collector = Collector(
-                uploads, listener, outputs, graph=graph, temp_outputs=work.temp_outputs
+                uploads, listener, outputs, graph=work.graph, temp_outputs=work.temp_outputs
             )
-            prompt, item = self._follow(graph, prompt_id, collector)
-            if prompt.broke and collector.sends_pictures:
-                return None
-            return collector.finish(item)
-
-    def _place(self, media: Sequence[Media], directory: Path) -> dict[str, str]:
-        """Lay the input files into a directory; return the name each has there."""
-        if not media:
-            return {}
-        from comfy_runner.media import place
-
-        return place(media, directory, bucket=self._bucket, policy=self._media)
-
-    def _follow(
-        self, graph: Graph, prompt_id: str, collector: Collector
-    ) -> tuple[Prompt, dict[str, Any]]:
-        """Submit the prompt and return it with its history once it ended well."""
-        try:
+            files = place(work.media, inputs, bucket=self._bucket, policy=self._media)
+            named = {name: f"{prompt_id}/{file}" for name, file in files.items()}
             with ComfyClient(self._server.url) as client:
+                graph = _isolated(refer(work.graph, named), prompt_id, client)
                 prompt = Prompt(
                     self._server,
                     client,
                     graph,
                     prompt_id=prompt_id,
+                    workflow=work.graph,
                     audience=collector,
                     patience=self._patience,
                 )
-                self._unsettled = prompt
-                item = prompt.run()
-            self._unsettled = None
-            self._used = self._server.pid
-            error = failure(item)
-            if error is not None:
-                raise error
-            return prompt, item
+                item = self._follow(prompt, listener)
+            return collector.finish(item, broke=prompt.broke)
+
+    def _follow(self, prompt: Prompt, told: Told) -> dict[str, Any]:
+        """Submit the prompt and return its history once it has ended well."""
+        self._unsettled = prompt
+        try:
+            item = prompt.run()
         except Stalled:
             self._server.kill()
             raise
         except BaseException:
-            self._settle(collector)
+            self._settle(told)
             raise
+        self._unsettled = None
+        self._used = self._server.pid
+        error = failure(item)
+        if error is not None:
+            raise error
+        return item
+
+    def _free(self) -> None:
+        """Have ComfyUI drop models and results that it kept."""
+        with ComfyClient(self._server.url) as client:
+            client.free()
+        time.sleep(FREE_SECONDS)  # ComfyUI frees when its queue wakes, and tells nobody
 
     @contextmanager
     def _folders(self, name: str) -> Iterator[tuple[Path, Path]]:
@@ -228,3 +228,9 @@ class Runner:
             return prompt_id not in client.queue()
         except ComfyUnavailable:  # it may be dying, or too busy to answer: asked again
             return False
+
+
+def _isolated(graph: Graph, folder: str, client: ComfyClient) -> Graph:
+    """Return the graph with a folder of its own for what it saves."""
+    joins = links_a_prefix(graph) and client.has_node(JOINER)
+    return isolate(graph, folder, joiner=JOINER if joins else None)
