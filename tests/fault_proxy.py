@@ -161,11 +161,14 @@ class FaultProxy:
         rate = fault.amount if fault.kind == "drip" else None
         size = max(1, rate // PULSES_PER_SECOND) if rate else READ_BYTES
         try:
-            while left != 0 and (data := source.recv(min(size, left or size))):
+            while data := source.recv(size):
+                data = data[:left]
                 if is_request:
                     self._note(data)
                 target.sendall(data)
                 left = None if left is None else left - len(data)
+                if left == 0:
+                    break
                 if rate:
                     time.sleep(len(data) / rate)
         except OSError:

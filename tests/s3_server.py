@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
+import boto3.session
 import pytest
 
 from comfy_runner.bucket.retries import Patience
@@ -16,7 +18,8 @@ from comfy_runner.bucket.s3_client import S3Address, make_client
 from tests.waiting import eventually
 
 ENVIRONMENT = Path(__file__).resolve().parents[1] / ".venv-s3"
-KEY_ID, SECRET = "test", "test"  # the server knows this pair alone
+REGION = "us-east-1"  # signed URLs of "auto" it redirects; R2 takes both
+ROOT_KEY = "test"  # of the server's owner, whose signed requests it does not check
 
 
 class S3Server:
@@ -26,16 +29,19 @@ class S3Server:
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         self._buckets = 0
+        self._keys = (ROOT_KEY, ROOT_KEY)
         self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     def new_bucket(self) -> S3Address:
         """Make an empty bucket."""
         self._buckets += 1
-        # It redirects signed URLs of the region "auto", which R2 takes like this one.
-        url, name = f"http://127.0.0.1:{self.port}", f"bucket-{self._buckets}"
-        address = S3Address(url, name, KEY_ID, SECRET, region="us-east-1")
+        address = S3Address(self.url, f"bucket-{self._buckets}", *self._keys, region=REGION)
         client = make_client(address, Patience())
-        client.create_bucket(Bucket=name)
+        client.create_bucket(Bucket=address.name)
         client.close()
         return address
 
@@ -61,7 +67,7 @@ class S3Server:
                     "PATH": os.environ["PATH"],
                     "HOME": str(self._directory),
                     "TMPDIR": str(self._directory),
-                    "SERVICES": "s3",
+                    "SERVICES": "s3,iam,sts",
                     "AUTH": "true",
                     "BIND_HOST": "127.0.0.1",
                     "GATEWAY_PORT": str(self.port),
@@ -70,6 +76,7 @@ class S3Server:
                 stderr=log,
             )
         eventually(self._answers)
+        self._keys = self._new_keys()
 
     def stop(self) -> None:
         """Kill the server; nothing of it is kept."""
@@ -77,6 +84,18 @@ class S3Server:
             self._process.kill()
             self._process.wait(10)
             self._process = None
+
+    def _new_keys(self) -> tuple[str, str]:
+        """Make a user who may do all with S3; return the id and the secret of its key."""
+        session = boto3.session.Session(ROOT_KEY, ROOT_KEY, region_name=REGION)
+        iam = session.client("iam", endpoint_url=self.url)
+        allowed = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        iam.create_user(UserName="user")
+        iam.put_user_policy(UserName="user", PolicyName="all", PolicyDocument=policy)
+        key = iam.create_access_key(UserName="user")["AccessKey"]
+        iam.close()
+        return key["AccessKeyId"], key["SecretAccessKey"]
 
     def _answers(self) -> bool:
         assert self._process is not None

@@ -17,6 +17,7 @@ from botocore.exceptions import (
     IncompleteReadError,
     SSLError,
 )
+from botocore.parsers import ResponseParserError
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -72,7 +73,8 @@ class Damaged(Exception):
     """What arrived is not what was sent."""
 
 
-FAILURES = (BotoCoreError, ClientError, Damaged)
+_NETWORK_ERRORS = ConnectionError | HTTPClientError | IncompleteReadError | ResponseParserError
+FAILURES = (BotoCoreError, ClientError, Damaged, ResponseParserError)
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def is_transient(error: BaseException) -> bool:
         return status_of(error) in _TRANSIENT_STATUSES or code_of(error) in _TRANSIENT_CODES
     if isinstance(error, SSLError):
         return not _is_untrusted(error)
-    return isinstance(error, Damaged | ConnectionError | HTTPClientError | IncompleteReadError)
+    return isinstance(error, Damaged | _NETWORK_ERRORS)
 
 
 def explain(error: Exception) -> str:

@@ -168,29 +168,36 @@ class S3Bucket:
             for chunk in body.iter_chunks(_CHUNK_BYTES):
                 writer.write(chunk)
                 digest.update(chunk)
-            _compare(answer, digest.hexdigest())
+            _compare(answer, digest.hexdigest(), writer.tell())
 
     def _date(self, key: str) -> float | None:
         try:
-            return self._client().head_object(**self._object(key))["LastModified"].timestamp()
+            answer = self._client().head_object(**self._object(key))
         except ClientError as error:
             if status_of(error) == 404:
                 return None
             raise
+        if "LastModified" not in answer:
+            raise Damaged
+        return answer["LastModified"].timestamp()
 
     def _list(self, prefix: str) -> Iterator[tuple[str, float]]:
         """Yield key and time of every file under `prefix/`."""
         asked: Any = {"Bucket": self._address.name, "Prefix": f"{prefix}/"}
         while True:
-            page = self._persist(
-                lambda: self._client().list_objects_v2(**asked), "files could not be listed"
-            )
+            page = self._persist(partial(self._page, asked), "files could not be listed")
             for found in page.get("Contents", ()):
                 yield found["Key"], found["LastModified"].timestamp()
             following = page.get("NextContinuationToken")
             if not following:
                 return
             asked["ContinuationToken"] = following
+
+    def _page(self, asked: Any) -> Any:
+        page = self._client().list_objects_v2(**asked)
+        if "IsTruncated" not in page:
+            raise Damaged
+        return page
 
     def _delete(self, keys: Sequence[str]) -> None:
         failure = "files could not be deleted"
@@ -207,14 +214,15 @@ class S3Bucket:
 
         The request must carry a checksum, which R2 may refuse like the others.
         """
-        asked: Any = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        asked: Any = {"Objects": [{"Key": key} for key in keys]}
         try:
             answer = self._client().delete_objects(Bucket=self._address.name, Delete=asked)
         except ClientError as error:
             if is_transient(error) or code_of(error) == "NoSuchBucket":
                 raise
             return keys
-        return [refused["Key"] for refused in answer.get("Errors", ())]
+        deleted = {each["Key"] for each in answer.get("Deleted", ())}
+        return [key for key in keys if key not in deleted]
 
 
 def disposition(content_type: str, filename: str) -> str:
@@ -232,11 +240,18 @@ def _md5() -> Any:
     return hashlib.md5(usedforsecurity=False)
 
 
-def _compare(answer: Any, digest: str) -> None:
-    """Raise Damaged if the ETag is the MD5 of other bytes; not every ETag is an MD5."""
+def _compare(answer: Any, digest: str, size: int | None = None) -> None:
+    """Raise Damaged unless the answer is that for such bytes; not every ETag is an MD5.
+
+    An answer that is cut within its headers looks like one that has fewer of them.
+    """
     etag = answer.get("ETag", "").strip('"')
-    is_digest = re.fullmatch("[0-9a-f]{32}", etag) and "aws:kms" not in answer.get(
-        "ServerSideEncryption", ""
-    )
-    if is_digest and etag != digest:
+    is_md5 = re.fullmatch("[0-9a-f]{32}", etag) and not _is_encrypted(answer)
+    is_right = etag == digest if is_md5 else bool(etag) and answer.get("ContentLength") == size
+    if not is_right:
         raise Damaged
+
+
+def _is_encrypted(answer: Any) -> bool:
+    """Whether the ETag is no MD5 (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html)."""
+    return bool(answer.get("ServerSideEncryption", "AES256") != "AES256")
