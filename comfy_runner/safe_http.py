@@ -128,6 +128,9 @@ class Outbound:
             try:
                 with self._follow(session, url) as answer:
                     _write(answer, path, max_bytes)
+            except NotFetched:
+                if deadline.remaining:
+                    raise
             except (requests.RequestException, HTTPError) as error:
                 if deadline.remaining:
                     raise NotFetched(_reason(error)) from error
@@ -156,7 +159,7 @@ class Outbound:
     def _session(self, deadline: Deadline) -> requests.Session:
         session = requests.Session()
         session.trust_env = False  # no proxies, no netrc
-        session.headers["Accept-Encoding"] = "identity"
+        session.headers.update({"Accept-Encoding": "identity", "Connection": "close"})
         adapter = _Adapter(self._opener(deadline))
         session.mount("http://", adapter)
         session.mount("https://", adapter)
@@ -274,6 +277,8 @@ def _write(answer: requests.Response, path: Path, max_bytes: int) -> None:
             file.write(chunk)
     if promised.isdecimal() and received != int(promised):
         raise NotFetched(f"it broke off after {received} of {promised} bytes")
+    if not received and promised != "0":  # the headers may have been cut off
+        raise NotFetched("the answer is empty")
 
 
 def _reason(error: Exception) -> str:

@@ -20,27 +20,30 @@ class Talk:
     connection: socket.socket
     request: bytes
     done: threading.Event
+    patience_ended: bool = False
 
     def say(self, *parts: bytes) -> None:
         for part in parts:
             self.connection.sendall(part)
 
     def drip(self, data: bytes, seconds: float = 0.05) -> None:
-        """Say a byte now and then, until the other side or the test has gone."""
+        """Say a byte now and then, until all is said or the other side or the test has gone."""
         for byte in data:
             self.connection.sendall(bytes([byte]))
             if self.done.wait(seconds):
                 return
+        self.patience_ended = True
 
     def hang(self) -> None:
-        """Say nothing until the test is over or the other side hangs up."""
+        """Say nothing for ten seconds, or until the other side or the test has gone."""
         self.connection.settimeout(0.05)
-        while not self.done.is_set():
+        for _ in range(200):
             try:
-                if not self.connection.recv(1):
+                if self.done.is_set() or not self.connection.recv(65536):
                     return
             except TimeoutError:
                 continue
+        self.patience_ended = True
 
     @property
     def path(self) -> str:
