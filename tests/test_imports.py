@@ -26,6 +26,7 @@ MAY_IMPORT = {
         "tasks",
         "comfy_runner.bucket",
         "comfy_runner.catalog",
+        "comfy_runner.editor_format",
         "comfy_runner.errors",
         "comfy_runner.graph",
         "comfy_runner.media",

@@ -1,0 +1,128 @@
+"""What the fields of all nodes hold, those of subgraphs and of primitive nodes included."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from comfy_runner.editor_format.document import Node, Port, Slot
+from comfy_runner.editor_format.node_class import Widget
+from comfy_runner.editor_format.primitives import given
+from comfy_runner.editor_format.unfolding import PRIMITIVE, Classes, Scope
+from comfy_runner.editor_format.values import as_shown, rounded, values_of
+
+Place = tuple[Scope, Node]
+
+
+class Fields:
+    """Looks the values of widgets up, node by node."""
+
+    def __init__(self, classes: Classes, replace_in: Callable[[str], str]) -> None:
+        self._classes = classes
+        self._replace_in = replace_in
+        self._own: dict[Place, dict[str, Any]] = {}
+        self._all: dict[Place, dict[str, Any]] = {}
+
+    def values(self, scope: Scope, node: Node) -> Mapping[str, Any]:
+        """Return the values of the node's widgets by name; primitive nodes go before its own."""
+        place = (scope, node)
+        if place not in self._all:
+            values = dict(self._own_values(scope, node))
+            for slot in node.inputs:
+                primitive = _primitive(scope, slot)
+                if primitive is not None and slot.widget in values:
+                    values[slot.widget] = self._from(scope, primitive, (node, slot))
+            self._all[place] = values
+        return self._all[place]
+
+    def widget(self, scope: Scope, node: Node, name: str | None) -> Widget | None:
+        """Return a widget of the node; one of a subgraph is the first inside that it sets."""
+        inside = scope.inner.get(node.id)
+        if inside is None:
+            kind = self._classes.get(node.type)
+            return kind.widget(name) if kind else None
+        port = next((port for port in inside.drawing.inputs if port.name == name), None)
+        found = self._promoted(inside, port) if port else None
+        return self.widget(inside, found[0], found[1]) if found else None
+
+    def _own_values(self, scope: Scope, node: Node) -> dict[str, Any]:
+        place = (scope, node)
+        if place not in self._own:
+            inside, kind = scope.inner.get(node.id), self._classes.get(node.type)
+            if inside is not None:
+                self._own[place] = self._of_subgraph(scope, node, inside)
+            else:
+                self._own[place] = values_of(node, kind) if kind else {}
+        return self._own[place]
+
+    def _of_subgraph(self, scope: Scope, node: Node, inside: Scope) -> dict[str, Any]:
+        """Return the values that a use of a subgraph gives to the inputs it shows as fields."""
+        values: dict[str, Any] = {}
+        for port in inside.drawing.inputs:
+            found = self._promoted(inside, port)
+            if found is not None:
+                values[port.name] = self._own_values(inside, found[0])[found[1]]
+        saved = node.values if isinstance(node.values, tuple) else ()
+        changes = dict(zip(list(values), saved, strict=False))
+        for (inner, name), value in zip(_proxies(node), saved, strict=False):
+            if inner == "-1" and name in values and value is not None:
+                changes[name] = value
+        for name, value in changes.items():
+            widget = self.widget(scope, node, name)
+            values[name] = as_shown(widget, value) if widget else value
+        return values
+
+    def _promoted(self, inside: Scope, port: Port) -> tuple[Node, str] | None:
+        """Return the first node and widget inside that an input of a subgraph sets."""
+        for link in port.links:
+            node, slot = inside.drawing.ends.get(link, (None, None))
+            if node and slot and slot.widget and slot.widget in self._own_values(inside, node):
+                return node, slot.widget
+        return None
+
+    def _from(self, scope: Scope, primitive: Node, end: tuple[Node, Slot]) -> Any:
+        widget = self.widget(scope, end[0], end[1].widget)
+        if widget is None:
+            return None
+        first = next(self._ends(scope, primitive), None)
+        if first is None or not primitive.values:
+            value = self._own_values(scope, end[0])[widget_name(end)]
+        else:
+            value = given(primitive, [found for found, _ in self._ends(scope, primitive)])
+        if value and primitive.properties.get("Run widget replace on values"):
+            value = self._replace_in(str(value))
+        return as_shown(widget, rounded(widget.type, widget.options, value))
+
+    def _ends(self, scope: Scope, primitive: Node) -> Iterator[tuple[Widget, Node]]:
+        """Yield the widgets that a primitive node sets, in the order of its links."""
+        for link in primitive.fan:
+            node, slot = scope.drawing.ends.get(link, (None, None))
+            widget = self.widget(scope, node, slot.widget) if node and slot else None
+            if node and widget:
+                yield widget, node
+
+
+def widget_name(end: tuple[Node, Slot]) -> str:
+    """Return the name of the widget that an input stands for."""
+    return end[1].widget or end[1].name
+
+
+def _primitive(scope: Scope, slot: Slot) -> Node | None:
+    link = scope.drawing.links.get(slot.link or "") if slot.widget else None
+    origin = scope.drawing.nodes.get(link.origin) if link else None
+    return origin if origin is not None and origin.type == PRIMITIVE else None
+
+
+def _proxies(node: Node) -> list[tuple[str, str]]:
+    """Return `[node id, widget]` for all fields that a subgraph shows; `-1` is its own."""
+    raw = node.properties.get("proxyWidgets")
+    if isinstance(raw, str):
+        try:
+            raw = json.loads(raw)
+        except (ValueError, RecursionError):
+            return []
+    pairs = raw if isinstance(raw, list) else []
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        return []
+    return [(str(inner), str(name)) for inner, name in pairs]
