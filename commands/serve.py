@@ -61,7 +61,6 @@ def service(chosen: Settings, parts: Parts | None = None) -> Iterator[Service]:
     """
     parts = parts or Parts()
     chosen = chosen.replace(data_dir=chosen.data_dir.absolute())
-    _refuse_r2(chosen)
     parts.find_comfyui(comfyui_dir=chosen.comfyui_dir, comfyui_python=chosen.comfyui_python)
     _make_data_directory(chosen.data_dir)
     with listen(chosen.host, chosen.port) as socket:
@@ -220,14 +219,9 @@ def _announce(chosen: Settings, url: str) -> None:
     plural = "worker" if chosen.workers == 1 else "workers"
     click.echo(f"Listening on {url}")
     click.echo(f"The key is {key}; {chosen.workers} ComfyUI {plural} on {chosen.comfyui_device}.")
+    if chosen.r2_bucket_name:
+        click.echo(f"Files live in the bucket {chosen.r2_bucket_name}.")
     click.echo("Ctrl-C stops everything.")
-
-
-def _refuse_r2(chosen: Settings) -> None:
-    if chosen.r2_bucket_name is None:
-        return
-    fact = f"R2_BUCKET_NAME is {chosen.r2_bucket_name}, but outputs cannot be stored in R2 yet"
-    raise click.ClickException(f"{fact}. Unset the R2_* settings to keep them in DATA_DIR.")
 
 
 def _make_data_directory(path: Path) -> None:

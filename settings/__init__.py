@@ -26,7 +26,7 @@ class Settings:
     """Everything that can be configured; the attribute is the variable's name in lower case."""
 
     api_key: str | None = kinds.secret("Key that clients send; made once in DATA_DIR if unset")
-    r2_access_key_id: str | None = kinds.secret("R2 access key: outputs then live in R2")
+    r2_access_key_id: str | None = kinds.secret("R2 access key: files then live in R2")
     r2_secret_access_key: str | None = kinds.secret("R2 secret key")
     r2_endpoint_url: str | None = kinds.url(
         None, "R2 endpoint: https://<account-id>.r2.cloudflarestorage.com"
@@ -35,13 +35,13 @@ class Settings:
         None,
         r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
         "3 to 63 lower-case letters, digits, dots and hyphens",
-        "R2 bucket that receives the outputs",
+        "R2 bucket that holds the files",
     )
     r2_region: str = kinds.text(
         "auto", r"[a-z0-9-]{1,32}", "a region", "Region of the bucket; only R2 has `auto`"
     )
     r2_url_ttl_seconds: int = kinds.number(
-        86400, 1, 604800, "seconds", "Lifetime of signed output URLs, in whichever bucket"
+        86400, 1, 604800, "seconds", "Lifetime of signed URLs, in R2 or not"
     )
     queued_timeout_seconds: int = kinds.number(
         360, 1, 604800, "seconds", "Longest wait for a worker"

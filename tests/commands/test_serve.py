@@ -50,17 +50,6 @@ def test_a_port_in_use_is_one_clear_line_and_starts_nothing(tmp_path: Path) -> N
     assert cluster.history == []
 
 
-def test_a_service_asked_for_r2_says_that_it_cannot_yet_and_starts_nothing(tmp_path: Path) -> None:
-    cluster = FakeCluster()
-    chosen = Settings(port=0, data_dir=tmp_path, r2_bucket_name="outputs").replace(port=0)
-    with (
-        pytest.raises(click.ClickException, match=r"R2_BUCKET_NAME is outputs.*Unset the R2_\*"),
-        service(chosen, parts(cluster)),
-    ):
-        pytest.fail("The service must not start.")
-    assert cluster.history == []
-
-
 def test_a_host_that_is_not_ours_is_one_clear_line() -> None:
     with pytest.raises(click.ClickException, match="Cannot listen on host"):
         listen("host.invalid", 0)
