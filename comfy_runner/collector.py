@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -10,11 +11,10 @@ from typing import Any
 
 from comfy_runner.errors import NoOutputs, PicturesLost, StorageFailed
 from comfy_runner.events import Executed
-from comfy_runner.graph import Graph
 from comfy_runner.outputs import FileReference, Output, Reference, find
 from comfy_runner.progress import Snapshot
 from comfy_runner.uploads import Uploads
-from comfy_runner.work import Listener
+from comfy_runner.work import Listener, Work
 
 SENDS_PICTURES = "SaveImageWebsocket"
 """ComfyUI's node that sends its pictures to the client and saves nothing."""
@@ -30,20 +30,13 @@ class Collector:
     prompt's own under ComfyUI's output directory.
     """
 
-    def __init__(
-        self,
-        uploads: Uploads,
-        listener: Listener,
-        folder: Path,
-        *,
-        graph: Graph,
-        temp_outputs: bool,
-    ) -> None:
+    def __init__(self, uploads: Uploads, listener: Listener, folder: Path, *, work: Work) -> None:
         self._uploads = uploads
         self._listener = listener
         self._folder = folder
-        self._graph = graph
-        self._temp_outputs = temp_outputs
+        self._graph = work.graph
+        self._temp_outputs = work.temp_outputs
+        self._since = time.time()
         self._results: dict[str, Any] = {}
         self._shown_as: dict[str, str] = {}
         self._pictures: Counter[str] = Counter()
@@ -133,7 +126,13 @@ class Collector:
     def _found(self, results: Mapping[str, Any]) -> Iterator[tuple[object, Reference]]:
         """Yield what was found, under the node of the graph it came from, with its identity."""
         texts: Counter[str] = Counter()
-        for each in find(results, temp=self._temp_outputs):
+        found = find(
+            results,
+            temp=self._temp_outputs,
+            directories=self._uploads.places,
+            since=self._since,
+        )
+        for each in found:
             shown = replace(each, node_id=self._shown_as.get(each.node_id, each.node_id))
             if isinstance(shown, FileReference):
                 yield (shown.type, shown.subfolder, shown.filename), shown

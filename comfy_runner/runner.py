@@ -23,6 +23,7 @@ from comfy_runner.errors import (
     StorageFailed,
 )
 from comfy_runner.graph import Graph, check, isolate, links_a_prefix
+from comfy_runner.leftovers import KEPT_SECONDS, sweep
 from comfy_runner.media import Policy, refer
 from comfy_runner.media.placing import place
 from comfy_runner.outputs import Output
@@ -33,7 +34,6 @@ from comfy_runner.verdict import failure
 from comfy_runner.watchdog import Patience
 from comfy_runner.work import Listener, Work
 
-SETTLE_SECONDS = 10.0
 SETTLE_ANSWER_SECONDS = 2.0
 SETTLE_PAUSE_SECONDS = 0.02
 UNANSWERED_SECONDS = 1.0
@@ -51,8 +51,8 @@ class Told(Protocol):
 class Runner:
     """Runs workflows on `server`, one at a time, and stores their outputs in `bucket`.
 
-    `media` bounds their input files; `settle_seconds` how long an abandoned prompt may take to
-    let go of ComfyUI before ComfyUI is killed; `patience` how long it may do nothing at all.
+    `media` bounds their input files, `patience` how long ComfyUI may do nothing before it is
+    ended.
     """
 
     def __init__(
@@ -61,13 +61,11 @@ class Runner:
         bucket: Bucket,
         media: Policy,
         *,
-        settle_seconds: float = SETTLE_SECONDS,
         patience: Patience | None = None,
     ) -> None:
         self._server = server
         self._bucket = bucket
         self._media = media
-        self._settle_seconds = settle_seconds
         self._patience = patience or Patience()
         self._unsettled: Prompt | None = None
         self._used: int | None = None
@@ -127,9 +125,7 @@ class Runner:
         self._settle(listener)
         prompt_id = str(uuid4())
         with self._folders(prompt_id) as (inputs, outputs), self._uploads(job_id) as uploads:
-            collector = Collector(
-                uploads, listener, outputs, graph=work.graph, temp_outputs=work.temp_outputs
-            )
+            collector = Collector(uploads, listener, outputs, work=work)
             files = place(work.media, inputs, bucket=self._bucket, policy=self._media)
             named = {name: f"{prompt_id}/{file}" for name, file in files.items()}
             with ComfyClient(self._server.url) as client:
@@ -182,6 +178,8 @@ class Runner:
         finally:
             for directory in (inputs, outputs):
                 shutil.rmtree(directory, ignore_errors=True)
+            for directory in (self._server.output_directory, self._server.temp_directory):
+                sweep(directory, before=time.time() - KEPT_SECONDS)
 
     @contextmanager
     def _uploads(self, job_id: str) -> Iterator[Uploads]:
@@ -211,7 +209,7 @@ class Runner:
             while self._server.alive:
                 if self._let_go(client, prompt.prompt_id) and time.monotonic() >= sure:
                     break
-                if time.monotonic() >= start + self._settle_seconds:
+                if time.monotonic() >= start + self._patience.settle:
                     told.log("ComfyUI did not let go of the workflow and is started anew")
                     self._server.kill()
                     self._server.start()

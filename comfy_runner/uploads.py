@@ -10,7 +10,7 @@ from pathlib import Path
 
 from comfy_runner.bucket import Bucket
 from comfy_runner.errors import StorageFailed
-from comfy_runner.outputs import FileReference, Output, Reference, describe, key_for, resolve
+from comfy_runner.outputs import FileReference, Output, Reference, inspect, key_for
 
 PARALLEL = 4
 """Files under way at a time; the bucket may cut each into parts of its own."""
@@ -39,7 +39,7 @@ class Uploads:
     def __init__(self, bucket: Bucket, job_id: str, places: Mapping[str, Path]) -> None:
         self._bucket = bucket
         self._job_id = job_id
-        self._places = places
+        self.places = places
         self._texts: dict[object, Output] = {}
         self._files: dict[object, _Upload] = {}
         self._indices: Counter[str] = Counter()
@@ -124,15 +124,14 @@ class Uploads:
             return None
 
     def _store(self, upload: _Upload) -> tuple[Output | None, Exception | None]:
-        reference, key = upload.reference, upload.key
+        key = upload.key
         try:
-            path = resolve(reference, self._places)
-            kind, content_type = describe(path)
-            name, size = reference.filename, path.stat().st_size
-            self._bucket.put(key, path, content_type=content_type, filename=name)
+            path, output = inspect(upload.reference, self.places, key=key)
+            content_type, filename = output.content_type, output.filename
+            self._bucket.put(key, path, content_type=content_type, filename=filename)
         except Exception as error:  # noqa: BLE001 - whatever it is, the main thread has to know
             return None, error
-        return Output(reference.node_id, kind, name, key, size, content_type), None
+        return output, None
 
     def _failure(self) -> StorageFailed:
         with self._changed:

@@ -22,11 +22,13 @@ class Patience:
     """How long nothing may happen, in seconds, while ComfyUI does not work either.
 
     `unanswered` is for a process that does not answer; `idle` for one that answers, tells of no
-    event, and cannot be asked whether the thread that runs prompts is alive.
+    event, and cannot be asked whether the thread that runs prompts is alive; `settle` for one
+    that was told to let go of a prompt, whatever it does.
     """
 
     unanswered: float = 30.0
     idle: float = 300.0
+    settle: float = 10.0
 
 
 class Watchdog:

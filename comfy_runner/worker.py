@@ -13,6 +13,7 @@ from comfy_runner.installation import Installation
 from comfy_runner.media import Policy
 from comfy_runner.outputs import Output
 from comfy_runner.verdict import public
+from comfy_runner.watchdog import Patience
 from comfy_runner.work import Listener, Work
 from tasks.framework.worker import Worker
 
@@ -47,6 +48,7 @@ class ComfyWorker(Worker):
         arguments: Sequence[str] = (),
         start_timeout: float = 120.0,
         keep_metadata: bool = False,
+        patience: Patience | None = None,
         on_catalog: Callable[[Catalog], None] | None = None,
     ) -> None:
         # A web process knows this class, because a task names it, and never makes one: it should
@@ -62,7 +64,7 @@ class ComfyWorker(Worker):
             start_timeout=start_timeout,
             keep_metadata=keep_metadata,
         )
-        self._runner: Runner = Runner(self.server, bucket, media)
+        self._runner: Runner = Runner(self.server, bucket, media, patience=patience)
         self._on_catalog = on_catalog
 
     def boot(self) -> None:

@@ -12,6 +12,7 @@ import pytest
 from comfy_runner.bucket import LocalBucket
 from comfy_runner.runner import Runner
 from comfy_runner.server import ComfyServer
+from comfy_runner.watchdog import Patience
 from tests.comfy_runner.runs import (
     POLICY,
     CancelledByTest,
@@ -101,7 +102,7 @@ def test_a_node_that_cannot_be_interrupted_costs_comfyui_which_starts_again_at_o
     server.start()
     server.wait_ready()
     first = server.pid
-    runner = Runner(server, bucket, POLICY, settle_seconds=0.5)
+    runner = Runner(server, bucket, POLICY, patience=Patience(settle=0.5))
     heard = Heard()
     graph = {"1": node("SleepNode", seconds=60.0), "2": image("1")}
     with pytest.raises(CancelledByTest), cancelled_after(1.0):

@@ -212,7 +212,7 @@ def test_a_prefix_that_leads_out_is_refused(prefix: str) -> None:
 
 @pytest.mark.parametrize("job_id", ["", "..", "a/b", "a b", "x" * 129, "a\n"])
 def test_a_job_id_that_is_no_plain_name_cannot_isolate(job_id: str) -> None:
-    with pytest.raises(ValueError, match="job id"):
+    with pytest.raises(ValueError, match="folder"):
         isolate(GRAPH, job_id)
 
 

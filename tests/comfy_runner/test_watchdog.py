@@ -86,10 +86,12 @@ def test_a_process_that_computes_is_never_stalled(share: float) -> None:
 def test_what_our_own_questions_cost_does_not_count_as_work() -> None:
     process = Process()
     watchdog = process.watchdog()
+    for _ in range(29):
+        process.pass_time(10, share=0.005)
+        watchdog.answered(worker_alive=None)
+    process.pass_time(10, share=0.005)
     with pytest.raises(Stalled):
-        for _ in range(100):
-            process.pass_time(10, share=0.005)
-            watchdog.answered(worker_alive=None)
+        watchdog.answered(worker_alive=None)
 
 
 def test_events_put_the_end_of_patience_off() -> None:
