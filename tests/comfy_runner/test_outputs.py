@@ -50,7 +50,7 @@ RECORDED: tuple[tuple[str, tuple[Reference, ...]], ...] = (
         ),
     ),
     ("out_subgraph_expand", (preview("4", "ComfyUI_temp_dreun_00001_.png"),)),
-    ("out_svg_3d", ()),
+    ("out_svg_3d", (TextReference("1", "mesh/x.glb"),)),
     ("out_text", (TextReference("1", "hello world"), TextReference("2", "hello world"))),
     ("out_video", (saved("3", "vid_00001_.mp4", "video"),)),
     ("out_webm", (saved("2", "webm_00001_.webm"),)),
@@ -101,14 +101,52 @@ def test_every_text_of_a_batch_is_kept_although_they_are_alike() -> None:
     assert find({"1": {"text": ["a", "a"]}}) == (TextReference("1", "a"),) * 2
 
 
-def test_texts_are_lists_of_nothing_but_strings_or_strings_under_text() -> None:
-    ui = {"string": ["a"], "text": ["b", 3, None], "result": ["c.glb", None], "animated": [True]}
-    assert find({"1": ui}) == (TextReference("1", "a"), TextReference("1", "b"))
+def test_every_string_of_a_list_is_a_text_under_any_key() -> None:
+    ui = {"string": ["a", ["b"]], "result": ["c", None, 3], "alone": "d", "animated": [True]}
+    assert find({"1": ui}) == tuple(TextReference("1", text) for text in "abcd")
+
+
+def test_files_are_found_within_lists_and_objects_and_strings_there_are_no_texts() -> None:
+    ui = {"a": [[{"x": {"filename": "1.bin"}, "label": "no text"}]], "b": {"filename": "2.bin"}}
+    assert find({"1": ui}) == (saved("1", "1.bin"), saved("1", "2.bin"))
+
+
+def test_nesting_deeper_than_any_node_writes_is_left_alone() -> None:
+    deep: Any = [{"filename": "a.png"}]
+    for _ in range(10_000):
+        deep = [deep]
+    assert find({"1": {"a": deep, "b": ["text"]}}) == (TextReference("1", "text"),)
+
+
+@pytest.mark.parametrize(
+    ("filename", "kind", "expected"),
+    [
+        ("a.png [temp]", "output", preview("1", "a.png")),
+        ("a.png [output]", "temp", saved("1", "a.png")),
+        ("a.png [draft]", "output", saved("1", "a.png [draft]")),
+        ("a.png[temp]", "output", saved("1", "a.png[temp]")),
+    ],
+)
+def test_a_name_may_say_its_folder_as_comfyui_writes_it(
+    filename: str, kind: str, expected: Reference
+) -> None:
+    assert find({"1": {"images": [{"filename": filename, "type": kind}]}}) == (expected,)
+
+
+def test_a_name_that_says_it_lies_in_the_input_folder_is_no_output() -> None:
+    assert find({"1": {"images": [{"filename": "a.png [input]", "type": "output"}]}}) == ()
+
+
+def test_previews_come_along_where_they_are_wanted() -> None:
+    images = [{"filename": "a.png", "type": each} for each in ("temp", "output", "input")]
+    outputs = {"1": {"images": images}}
+    assert find(outputs) == (saved("1", "a.png"),)
+    assert find(outputs, temp=True) == (preview("1", "a.png"), saved("1", "a.png"))
 
 
 @pytest.mark.parametrize(
     "ui",
-    [None, [], "x", {"images": None}, {"images": {"filename": "a"}}, {"images": [None, 3, []]}]
+    [None, [], "x", {"images": None}, {"images": {"label": "a"}}, {"images": [None, 3, []]}]
     + [{"images": [{"filename": name}]} for name in (None, 3, "", ["a"])],
 )
 def test_results_of_any_other_shape_are_no_outputs(ui: Any) -> None:
@@ -157,7 +195,9 @@ def test_a_file_is_resolved_in_the_directory_of_its_type(directories: dict[str, 
         ("passwd", "/etc", "output", "lies outside"),
         ("link", "", "output", "lies outside"),
         ("a.png", "", "output", "is not there"),
-        ("s", "", "output", "is not there"),
+        ("s", "", "output", "is no regular file"),
+        ("n" * 5000, "", "output", "n{100}[.]{3}. of node .4. is not there"),
+        ("\ud800.png", "", "output", "impossible name"),
         ("a\0.png", "", "output", "impossible name"),
         ("secret", "", "input", "unknown type 'input'"),
     ],
