@@ -153,13 +153,14 @@ class Outbound:
                 if target is None:
                     yield answer
                     return
-                url = urljoin(url, target)
+            session.close()  # a connection kept for the next request may be dead by then
+            url = urljoin(url, target)
         raise NotFetched(f"it redirects more than {MOST_REDIRECTS} times", transient=False)
 
     def _session(self, deadline: Deadline) -> requests.Session:
         session = requests.Session()
         session.trust_env = False  # no proxies, no netrc
-        session.headers.update({"Accept-Encoding": "identity", "Connection": "close"})
+        session.headers["Accept-Encoding"] = "identity"
         adapter = _Adapter(self._opener(deadline))
         session.mount("http://", adapter)
         session.mount("https://", adapter)
