@@ -19,6 +19,7 @@ from comfy_runner.work import Listener, Work
 SENDS_PICTURES = "SaveImageWebsocket"
 """ComfyUI's node that sends its pictures to the client and saves nothing."""
 
+TURN_SECONDS = 0.2
 _PNG = b"\x89PNG"
 
 
@@ -87,9 +88,16 @@ class Collector:
             StorageFailed: an output cannot be stored; running on would be a waste.
         """
         self._uploads.check()
-        stored = self._uploads.stored
-        if len(stored) != len(self._told):
-            self._tell(stored)
+        self._tell_news()
+
+    def see_off(self) -> None:
+        """Let what is on its way arrive, and begin no more.
+
+        Raises:
+            StorageFailed: some could not be stored; it tells which, and which were.
+        """
+        self._uploads.abandon()
+        self._wait()
 
     def finish(self, item: Mapping[str, Any], *, broke: bool) -> tuple[Output, ...]:
         """Return all outputs of the prompt with this history item, stored, in the graph's order.
@@ -108,12 +116,26 @@ class Collector:
             self._shown_as[node_id] = (meta or {}).get("display_node") or node_id
         for identity, found in self._found({**self._results, **(item.get("outputs") or {})}):
             self._uploads.add(identity, found)
-        outputs = self._uploads.finish()
+        self._wait()
         order = {node_id: index for index, node_id in enumerate(self._graph)}
-        outputs = tuple(sorted(outputs, key=lambda each: order.get(each.node_id, len(order))))
+        outputs = tuple(
+            sorted(self._uploads.stored, key=lambda each: order.get(each.node_id, len(order)))
+        )
         self._check_promises(outputs)
         self._tell(outputs)
         return outputs
+
+    def _wait(self) -> None:
+        """Wait for every upload: how long one may take at most is the bucket's business."""
+        while not self._uploads.wait(TURN_SECONDS):
+            self._tell_news()
+        self._tell_news()
+        self._uploads.check()
+
+    def _tell_news(self) -> None:
+        stored = self._uploads.stored
+        if len(stored) != len(self._told):
+            self._tell(stored)
 
     def _tell(self, outputs: tuple[Output, ...]) -> None:
         for output in outputs:

@@ -27,8 +27,9 @@ from comfy_runner.watchdog import Patience, Watchdog
 RECV_SECONDS = 0.2
 LOOK_SECONDS = 2.0
 EXIT_SECONDS = 1.0
-RECONNECTS = 5
 RECONNECT_PAUSE_SECONDS = 0.2
+GOT = "got prompt"
+"""What ComfyUI logs when it queues a prompt (server.py, post_prompt)."""
 
 
 class Audience(Protocol):
@@ -82,9 +83,10 @@ class Prompt:
         self._client = client
         self._client_id = uuid4().hex
         self._audience = audience
+        self._stream: EventStream | None = None
         self._progress = Progress(workflow)
         self._announced: set[str] = set()
-        self._log_start = server.log_size  # before it: other people's workflows
+        self._log_start = server.log_size
         self._running_node: str | None = None
         self._watchdog = Watchdog(server.pid or 0, patience)
 
@@ -99,13 +101,12 @@ class Prompt:
             Interrupted: somebody took the prompt out of ComfyUI's queue.
         """
         try:
-            stream = self._client.connect(self._client_id)
             try:
+                self._stream = self._client.connect(self._client_id)
                 self._submit()
-            except BaseException:
-                stream.close()
-                raise
-            return self._follow(stream)
+                return self._follow()
+            finally:
+                self._close()
         except ComfyUnavailable as error:
             self._raise_if_dead(error)
             raise
@@ -119,32 +120,55 @@ class Prompt:
         self.answered = True
         self._audience.log("ComfyUI accepted the prompt")
 
-    def _follow(self, stream: EventStream) -> dict[str, Any]:
+    def _follow(self) -> dict[str, Any]:
         """Read events until the prompt has ended; the caller's timeout is the only other end."""
         look_at = time.monotonic() + LOOK_SECONDS
-        try:
-            while True:
-                stream, news = self._hear(stream)
-                self._audience.turn()
-                if not news and time.monotonic() < look_at:
-                    continue
-                item = self._look()
-                if item is not None:
-                    return item
-                look_at = time.monotonic() + LOOK_SECONDS
-        finally:
-            stream.close()
+        while True:
+            news = self._hear()
+            self._audience.turn()
+            if not news and time.monotonic() < look_at:
+                continue
+            item = self._look()
+            if item is not None:
+                return item
+            if self._stream is None:
+                self._connect_again()
+            look_at = time.monotonic() + LOOK_SECONDS
 
-    def _hear(self, stream: EventStream) -> tuple[EventStream, bool]:
-        """Read one event; return the stream to go on with, and whether to look at the history."""
+    def _hear(self) -> bool:
+        """Read one event, or wait a little; return whether to look at the history now."""
+        if self._stream is None:
+            time.sleep(RECV_SECONDS)
+            return False
         try:
-            event = stream.recv(RECV_SECONDS)
+            event = self._stream.recv(RECV_SECONDS)
         except StreamClosed as error:
-            return self._reconnect(stream, error), True
+            self.broke = True
+            self._close()
+            self._raise_if_dead(error, within=RECONNECT_PAUSE_SECONDS)
+            return True
         if event is None:
-            return stream, False
+            return False
         self._watchdog.heard()
-        return stream, self._take(event)
+        return self._take(event)
+
+    def _connect_again(self) -> None:
+        """Try to hear on, under the same id, the only one that this prompt's events go to.
+
+        The old stream was closed first and given a moment: when ComfyUI sees the end of an old
+        socket after the start of a new one with the same id, it forgets the new one. Then no
+        event arrives any more, and looking at the history has to do, as it does without any.
+        """
+        try:
+            self._stream = self._client.connect(self._client_id)
+        except ComfyUnavailable:
+            return
+        self._audience.log("ComfyUI's event stream broke and is connected again")
+
+    def _close(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
     def _take(self, event: Event) -> bool:
         """Report what an event tells; return whether the prompt's history is written."""
@@ -215,26 +239,13 @@ class Prompt:
         alive = (state or {}).get("worker_alive")
         return alive if isinstance(alive, bool) else None
 
-    def _reconnect(self, stream: EventStream, reason: StreamClosed) -> EventStream:
-        """Return a new stream under the same id, the only one that this prompt's events go to.
-
-        The old one is closed first and given a moment: when ComfyUI sees the end of an old socket
-        after the start of a new one with the same id, it forgets the new one. Then no event
-        arrives any more, and looking at the history has to do.
-        """
-        self.broke = True
-        stream.close()
-        for _ in range(RECONNECTS):
-            self._raise_if_dead(reason, within=RECONNECT_PAUSE_SECONDS)
-            try:
-                fresh = self._client.connect(self._client_id)
-            except ComfyUnavailable:
-                continue
-            self._audience.log("ComfyUI's event stream broke and is connected again")
-            return fresh
-        raise ComfyUnavailable("ComfyUI runs, but takes no event stream any more") from reason
-
     def _raise_if_dead(self, cause: Exception, *, within: float = EXIT_SECONDS) -> None:
         if self._server.wait_exit(within):
             what = f"ComfyUI {self._server.ending} while it ran the workflow"
-            raise ComfyCrashed(what, log=self._server.log_tail(since=self._log_start)) from cause
+            raise ComfyCrashed(what, log=self._own_log()) from cause
+
+    def _own_log(self) -> tuple[str, ...]:
+        """Return what ComfyUI logged since it got this prompt; before, it was other people's."""
+        lines = self._server.log_tail(since=self._log_start)
+        begun = max((index + 1 for index, line in enumerate(lines) if GOT in line), default=0)
+        return lines[begun:]

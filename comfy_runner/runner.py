@@ -139,7 +139,11 @@ class Runner:
                     audience=collector,
                     patience=self._patience,
                 )
-                item = self._follow(prompt, listener)
+                try:
+                    item = self._follow(prompt, listener)
+                except StorageFailed:
+                    collector.see_off()
+                    raise
             return collector.finish(item, broke=prompt.broke)
 
     def _follow(self, prompt: Prompt, told: Told) -> dict[str, Any]:
@@ -149,6 +153,7 @@ class Runner:
             item = prompt.run()
         except Stalled:
             self._server.kill()
+            self._unsettled = None
             raise
         except BaseException:
             self._settle(told)

@@ -114,6 +114,7 @@ class ComfyServer:
             return
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("start ComfyUI from the main thread: it dies with its thread")
+        self.kill()
         self._ready = False
         self._check_installation()
         self._prepare_directories()
@@ -128,6 +129,7 @@ class ComfyServer:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self._swept = False
 
     def wait_ready(self) -> None:
         """Return once ComfyUI answers; a port that was taken meanwhile is changed.
@@ -169,21 +171,23 @@ class ComfyServer:
 
     def stop(self) -> None:
         """End the process: SIGINT, five seconds, then SIGKILL to its group. Idempotent."""
-        if self._process is None or not self.alive:
-            return
         try:
-            self._process.send_signal(signal.SIGINT)
-            self.wait_exit(STOP_SECONDS)
+            if self._process is not None and self.alive:
+                self._process.send_signal(signal.SIGINT)
+                self.wait_exit(STOP_SECONDS)
         finally:
             self.kill()
 
     def kill(self) -> None:
-        """End the process and everything that it started, now. Idempotent."""
-        if self._process is None or not self.alive:
+        """End the process and everything that it started, now. Idempotent.
+
+        After a crash this ends what it had started: a node's own processes outlive it.
+        """
+        if self._process is None or self._swept:
             return
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self.wait_exit(STOP_SECONDS)
+        self._swept = self.wait_exit(STOP_SECONDS)
 
     @property
     def log_size(self) -> int:

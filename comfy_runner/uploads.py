@@ -90,16 +90,10 @@ class Uploads:
         if failed:
             raise self._failure()
 
-    def finish(self) -> tuple[Output, ...]:
-        """Wait for all; how long one may take is the bucket's business.
-
-        Raises:
-            StorageFailed: some could not be stored; it tells which, and which were.
-        """
+    def wait(self, seconds: float) -> bool:
+        """Wait until none is on its way, at most so long; return whether that is so."""
         with self._changed:
-            self._changed.wait_for(lambda: self._pending == 0)
-        self.check()
-        return self.stored
+            return self._changed.wait_for(lambda: self._pending == 0, seconds)
 
     def abandon(self) -> None:
         """Begin no further upload."""

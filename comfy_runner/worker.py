@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from comfy_runner.bucket import Bucket
-from comfy_runner.errors import ComfyCrashed, ComfyError, ComfyUnavailable, Stalled
+from comfy_runner.errors import (
+    ComfyCrashed,
+    ComfyError,
+    ComfyNotInstalled,
+    ComfyUnavailable,
+    Stalled,
+)
 from comfy_runner.installation import Installation
 from comfy_runner.media import Policy
 from comfy_runner.outputs import Output
@@ -108,22 +114,26 @@ class ComfyWorker(Worker):
             ComfyUnavailable: ComfyUI does not start, or did not answer twice.
             ComfyError: anything else that went wrong, as `Runner.run` says.
         """
-        if not self.server.alive:
-            listener.log("ComfyUI is not running; starting it")
-            self.boot()
-        self.server.wait_ready()
         try:
-            return self._runner.run(work, job_id=job_id, listener=listener)
+            return self._run(work, job_id, listener)
+        except ComfyNotInstalled:
+            raise
         except (ComfyCrashed, ComfyUnavailable, Stalled) as error:
             for line in self._report(error):
                 listener.log(line)
         self.server.kill()
-        self.boot()
+        return self._run(work, job_id, listener)
+
+    def _run(self, work: Work, job_id: str, listener: Listener) -> tuple[Output, ...]:
+        if not self.server.alive:
+            listener.log("starting ComfyUI")
+            self.server.start()
+        self.server.wait_ready()
         return self._runner.run(work, job_id=job_id, listener=listener)
 
     @staticmethod
     def _report(error: ComfyError) -> Iterator[str]:
-        yield f"{error.message}; it is started again and the workflow runs once more"
+        yield f"{error.message}; ComfyUI is started again and the workflow runs once more"
         for line in error.log[-REPORTED_LINES:]:
             yield f"ComfyUI's log: {public(line)}"
 

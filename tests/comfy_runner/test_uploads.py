@@ -9,7 +9,7 @@ import pytest
 
 from comfy_runner.bucket import LocalBucket
 from comfy_runner.errors import StorageFailed
-from comfy_runner.outputs import FileReference, TextReference
+from comfy_runner.outputs import FileReference, Output, TextReference
 from comfy_runner.uploads import PARALLEL, Uploads
 from tests.waiting import eventually
 
@@ -64,7 +64,7 @@ def test_adding_does_not_wait_for_the_bucket(tmp_path: Path) -> None:
     folder.add("a.png")
     assert (folder.uploads.stored, folder.uploads.pending) == ((), 1)
     bucket.gate.set()
-    (output,) = folder.uploads.finish()
+    (output,) = finish(folder.uploads)
     assert (output.filename, folder.uploads.pending) == ("a.png", 0)
     assert bucket.open(output.key).path.read_bytes().endswith(b"a.png")
 
@@ -75,7 +75,7 @@ def test_as_many_files_as_allowed_are_under_way_at_a_time_and_no_more(tmp_path: 
     folder.add(*numbered(3 * PARALLEL))
     eventually(lambda: bucket.inside == PARALLEL)
     bucket.gate.set()
-    outputs = folder.uploads.finish()
+    outputs = finish(folder.uploads)
     assert [each.filename for each in outputs] == numbered(3 * PARALLEL)
     assert bucket.most_inside == PARALLEL
 
@@ -85,9 +85,9 @@ def test_a_file_is_stored_once_however_often_it_is_named(tmp_path: Path) -> None
     folder = Folder(tmp_path, bucket)
     folder.add("a.png", "a.png")
     bucket.gate.set()
-    folder.uploads.finish()
+    finish(folder.uploads)
     folder.add("a.png")
-    folder.uploads.finish()
+    finish(folder.uploads)
     assert bucket.begun == ["a.png"]
 
 
@@ -97,7 +97,7 @@ def test_files_of_a_node_are_numbered_and_nodes_do_not_share_numbers(tmp_path: P
     bucket.gate.set()
     folder.add("a.png", "b.png", node="9")
     folder.add("c.png", node="10")
-    keys = [each.key for each in folder.uploads.finish()]
+    keys = [each.key for each in finish(folder.uploads)]
     assert keys == [
         "outputs/job/9/0000-a.png",
         "outputs/job/9/0001-b.png",
@@ -112,7 +112,7 @@ def test_a_text_is_there_at_once_and_takes_no_number(tmp_path: Path) -> None:
     assert [each.text for each in folder.uploads.stored] == ["hello"]
     folder.bucket.gate.set()  # type: ignore[attr-defined]  # it is a GatedBucket
     folder.add("a.png")
-    assert [each.key for each in folder.uploads.finish()] == ["", "outputs/job/9/0000-a.png"]
+    assert [each.key for each in finish(folder.uploads)] == ["", "outputs/job/9/0000-a.png"]
 
 
 def test_a_file_that_cannot_be_stored_is_told_with_those_that_were(tmp_path: Path) -> None:
@@ -122,13 +122,19 @@ def test_a_file_that_cannot_be_stored_is_told_with_those_that_were(tmp_path: Pat
     folder.uploads.check()
     bucket.gate.set()
     with pytest.raises(StorageFailed) as caught:
-        folder.uploads.finish()
+        finish(folder.uploads)
     assert caught.value.message == (
         "1 of 3 output files could not be stored (b.png): the bucket is full; stored: a.png, c.png"
     )
     assert caught.value.node_id == "9"
     with pytest.raises(StorageFailed):
         folder.uploads.check()
+
+
+def finish(uploads: Uploads) -> tuple[Output, ...]:
+    assert uploads.wait(30)
+    uploads.check()
+    return uploads.stored
 
 
 class BrokenBucket(LocalBucket):
@@ -142,7 +148,7 @@ def test_a_failure_that_is_not_for_clients_is_told_without_its_words(tmp_path: P
     folder = Folder(tmp_path, BrokenBucket(tmp_path, b"k" * 32))
     folder.add("a.png")
     with pytest.raises(StorageFailed) as caught:
-        folder.uploads.finish()
+        finish(folder.uploads)
     assert caught.value.message.endswith("(a.png): unexpected failure; none was stored")
     assert isinstance(caught.value.__cause__, RuntimeError)
 
@@ -154,7 +160,7 @@ def test_an_error_names_ten_files_and_counts_the_rest(tmp_path: Path) -> None:
     bucket.gate.set()
     folder.add(*names)
     with pytest.raises(StorageFailed, match=r"9\.png and 3 more\): .*none was stored"):
-        folder.uploads.finish()
+        finish(folder.uploads)
 
 
 def test_abandoning_begins_no_further_upload_and_waits_for_none(tmp_path: Path) -> None:
@@ -174,5 +180,5 @@ def test_no_thread_stays_behind(tmp_path: Path) -> None:
     folder = Folder(tmp_path, bucket)
     bucket.gate.set()
     folder.add(*numbered(20))
-    folder.uploads.finish()
+    finish(folder.uploads)
     eventually(lambda: not [each for each in threading.enumerate() if each.name == "upload"])
