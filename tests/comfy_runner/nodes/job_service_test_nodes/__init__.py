@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 import comfy.utils  # type: ignore[import-not-found]
 import torch
 
+from . import faults  # noqa: TID252 (ComfyUI gives this package a name of its own)
+
 
 class _TestNode:
     CATEGORY = "testing"
@@ -127,5 +129,8 @@ class NothingNode(_TestNode):
 
 NODE_CLASS_MAPPINGS = {
     node.__name__: node
-    for node in (FailNode, SleepNode, StepNode, SlowToCheckNode, ExitNode, TextNode, NothingNode)
+    for node in (
+        *(FailNode, SleepNode, StepNode, SlowToCheckNode, ExitNode, TextNode, NothingNode),
+        *faults.NODES,
+    )
 }
