@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from comfy_runner.bucket import Bucket
@@ -15,6 +16,7 @@ from comfy_runner.outputs import FileReference, Output, Reference, inspect, key_
 PARALLEL = 4
 """Files under way at a time; the bucket may cut each into parts of its own."""
 
+DIGEST_CHARACTERS = 16
 NAMED_FILES = 10
 """How many files an error names; a batch of a thousand would drown it."""
 
@@ -24,7 +26,7 @@ class _Upload:
     """One file: stored once `output` is set, lost once `error` is."""
 
     reference: FileReference
-    key: str
+    index: int
     output: Output | None = None
     error: Exception | None = None
 
@@ -57,8 +59,7 @@ class Uploads:
             return
         index = self._indices[reference.node_id]
         self._indices[reference.node_id] += 1
-        key = key_for(self._job_id, reference.node_id, index, reference.filename)
-        upload = self._files[identity] = _Upload(reference, key)
+        upload = self._files[identity] = _Upload(reference, index)
         with self._changed:
             self._pending += 1
             self._waiting.append(upload)
@@ -118,14 +119,27 @@ class Uploads:
             return None
 
     def _store(self, upload: _Upload) -> tuple[Output | None, Exception | None]:
-        key = upload.key
+        reference = upload.reference
         try:
-            path, output = inspect(upload.reference, self.places, key=key)
+            path, output = inspect(reference, self.places, key="")
+            output = replace(output, key=self._key(upload, path))
             content_type, filename = output.content_type, output.filename
-            self._bucket.put(key, path, content_type=content_type, filename=filename)
+            self._bucket.put(output.key, path, content_type=content_type, filename=filename)
         except Exception as error:  # noqa: BLE001 - whatever it is, the main thread has to know
             return None, error
         return output, None
+
+    def _key(self, upload: _Upload, path: Path) -> str:
+        """Return the same key for the same content only.
+
+        A worker that was wrongly taken for dead may finish its upload after the job ran again
+        elsewhere: it must not replace what the job's record describes.
+        """
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:DIGEST_CHARACTERS]
+        reference = upload.reference
+        name = f"{digest}-{reference.filename}"
+        return key_for(self._job_id, reference.node_id, upload.index, name)
 
     def _failure(self) -> StorageFailed:
         with self._changed:

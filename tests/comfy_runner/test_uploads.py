@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 
@@ -98,11 +99,24 @@ def test_files_of_a_node_are_numbered_and_nodes_do_not_share_numbers(tmp_path: P
     folder.add("a.png", "b.png", node="9")
     folder.add("c.png", node="10")
     keys = [each.key for each in finish(folder.uploads)]
-    assert keys == [
-        "outputs/job/9/0000-a.png",
-        "outputs/job/9/0001-b.png",
-        "outputs/job/10/0000-c.png",
+    assert [re.sub("-[0-9a-f]{16}-", "-#-", key) for key in keys] == [
+        "outputs/job/9/0000-#-a.png",
+        "outputs/job/9/0001-#-b.png",
+        "outputs/job/10/0000-#-c.png",
     ]
+
+
+def test_another_content_has_another_key_and_the_same_the_same(tmp_path: Path) -> None:
+    keys = []
+    for attempt, content in enumerate((b"one", b"one", b"two")):
+        bucket = GatedBucket(tmp_path / str(attempt))
+        bucket.gate.set()
+        (tmp_path / str(attempt)).mkdir(exist_ok=True)
+        folder = Folder(tmp_path / str(attempt), bucket)
+        (folder.path / "a.txt").write_bytes(content)
+        folder.uploads.add("a", FileReference("9", "a.txt", "", "output"))
+        keys += [each.key for each in finish(folder.uploads)]
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_a_text_is_there_at_once_and_takes_no_number(tmp_path: Path) -> None:
@@ -112,7 +126,9 @@ def test_a_text_is_there_at_once_and_takes_no_number(tmp_path: Path) -> None:
     assert [each.text for each in folder.uploads.stored] == ["hello"]
     folder.bucket.gate.set()  # type: ignore[attr-defined]  # it is a GatedBucket
     folder.add("a.png")
-    assert [each.key for each in finish(folder.uploads)] == ["", "outputs/job/9/0000-a.png"]
+    text, file = finish(folder.uploads)
+    assert text.key == ""
+    assert file.key.startswith("outputs/job/9/0000-")
 
 
 def test_a_file_that_cannot_be_stored_is_told_with_those_that_were(tmp_path: Path) -> None:
