@@ -47,7 +47,7 @@ class Intake:
     """The files of one submission, with room on the disk until the end of the block."""
 
     def __init__(self, policy: Policy, *, clock: Callable[[], float] = time.time) -> None:
-        self._policy = policy
+        self.policy = policy
         self._clock = clock
         self._room = ExitStack()
         self._ready: list[tuple[Sent, _Decoded | None]] = []
@@ -60,8 +60,8 @@ class Intake:
 
     def check(self, sent: Sequence[Sent]) -> list[Problem]:
         """Return all that is wrong with the files, with pointers relative to their list."""
-        if len(sent) > self._policy.max_files:
-            limit = self._policy.max_files
+        if len(sent) > self.policy.max_files:
+            limit = self.policy.max_files
             message = f"has {len(sent)} files; a job may have {limit} (MEDIA_MAX_FILES)"
             return [Problem("", message)]
         problems = []
@@ -89,13 +89,13 @@ class Intake:
         if sent.data is not None:
             return self._decode(sent.data)
         if sent.url is not None:
-            vet(sent.url, self._policy.allow)
+            vet(sent.url, self.policy.allow)
         return None
 
     def _decode(self, data: str) -> _Decoded:
         path = Path(self._room.enter_context(TemporaryDirectory(prefix="media-"))) / "file"
         declared, start = base64_text.unwrap(data)
-        most = self._policy.max_bytes
+        most = self.policy.max_bytes
         content_hash = base64_text.write(data, start, path, max_bytes=most)
         kind = check_file(path, max_bytes=most, declared=declared)
         return _Decoded(path, f"{FOLDER}/{content_hash}", kind.content_type)

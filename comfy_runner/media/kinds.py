@@ -70,3 +70,8 @@ ACCEPTED = ", ".join(dict.fromkeys(kind.extensions[0].removeprefix(".") for kind
 def kind_of(head: bytes) -> Kind | None:
     """Return the kind of a file that begins with `head`, None for one that is not taken."""
     return next((kind for kind in KINDS if kind.pattern.match(head)), None)
+
+
+def is_taken(content_type: str) -> bool:
+    """Tell whether files of this content type may be input files."""
+    return any(kind.is_called(content_type.lower()) for kind in KINDS)

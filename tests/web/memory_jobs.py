@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from comfy_runner.graph import Graph
+from comfy_runner.media import Media
 from settings import Settings
 from tasks.jobs import InvalidCursor, Job, JobLimitReached, JobNotFound, Page, Status
 
@@ -39,14 +40,26 @@ class MemoryJobs:
         self.kept = {job.job_id: job for job in jobs}
         self.limit = limit
         self.submitted: list[Graph] = []
+        self.media: list[tuple[Media, ...]] = []
+        self.temp_outputs: list[bool] = []
         self.failure: Exception | None = None
 
-    def submit(self, graph: Graph, *, user_id: str | None, settings: Settings) -> Job:
+    def submit(
+        self,
+        graph: Graph,
+        *,
+        user_id: str | None,
+        settings: Settings,
+        media: Sequence[Media] = (),
+        temp_outputs: bool = False,
+    ) -> Job:
         if self.failure:
             raise self.failure
         if len(self.kept) >= self.limit:
             raise JobLimitReached(self.limit)
         self.submitted.append(graph)
+        self.media.append(tuple(media))
+        self.temp_outputs.append(temp_outputs)
         number = len(self.kept) + 1
         born = a_job().created_at + timedelta(seconds=number)
         job = a_job(f"job-{number}", user_id=user_id, created_at=born, nodes_total=len(graph))

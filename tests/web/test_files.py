@@ -226,7 +226,16 @@ class RemoteBucket:
     def url(self, key: str, *, ttl_seconds: int) -> str:
         return f"https://r2.example.com/{key}?ttl={ttl_seconds}"
 
+    def fetch(self, key: str, path: Path) -> None:
+        raise NotImplementedError
+
+    def stored_at(self, key: str) -> float | None:
+        raise NotImplementedError
+
     def delete(self, prefix: str) -> None:
+        raise NotImplementedError
+
+    def purge(self, prefix: str, *, before: float) -> int:
         raise NotImplementedError
 
 

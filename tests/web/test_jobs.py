@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -49,7 +50,7 @@ def test_a_running_job_is_told_as_documented(client: FlaskClient, jobs: MemoryJo
 
 
 def test_a_failed_job_says_why_and_where(client: FlaskClient, jobs: MemoryJobs) -> None:
-    error = JobError(code="node_failed", message="No such model", node_id="4", node_type="Loader")
+    error = JobError("node_failed", "No such model", "4", "Loader", "My loader")
     jobs.kept["job-1"] = a_job(
         status=Status.FAILED, error=error, completed_at=datetime(2026, 1, 2, 3, 5, tzinfo=UTC)
     )
@@ -60,6 +61,7 @@ def test_a_failed_job_says_why_and_where(client: FlaskClient, jobs: MemoryJobs) 
         "message": "No such model",
         "node_id": "4",
         "node_type": "Loader",
+        "node_title": "My loader",
     }
 
 
@@ -76,9 +78,25 @@ def test_a_text_output_carries_its_text_and_no_address(
             "content_type": "text/plain",
             "kind": "text",
             "node_id": "7",
+            "width": None,
+            "height": None,
+            "duration_seconds": None,
+            "frames": None,
+            "temporary": False,
             "text": "hello",
         }
     ]
+
+
+def test_an_output_tells_its_size_and_length_and_whether_it_was_only_shown(
+    client: FlaskClient, jobs: MemoryJobs
+) -> None:
+    clip = Output("8", "video", "a.mp4", "jobs/a.mp4", 9, "video/mp4")
+    clip = replace(clip, width=64, height=48, duration_seconds=1.5, frames=36, is_temp=True)
+    jobs.kept["job-1"] = a_job(status=Status.COMPLETED, outputs=(clip,))
+    (told,) = client.get("/v1/jobs/job-1").get_json()["outputs"]
+    facts = ("width", "height", "duration_seconds", "frames", "temporary")
+    assert [told[each] for each in facts] == [64, 48, 1.5, 36, True]
 
 
 UNKNOWN = ["job-9", "..", "%2e%2e%2fx", "a%00b", "%F0%9F%98%80", "a" * 5000, "'%20OR%201=1", "%FF"]

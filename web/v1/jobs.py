@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flask import Blueprint, request
 
 from comfy_runner.bucket import Bucket
+from comfy_runner.errors import StorageFailed
 from comfy_runner.graph import Graph
+from comfy_runner.media import Media, Policy
+from comfy_runner.media.intake import Intake
 from settings import Settings
 from tasks.jobs import InvalidCursor, Job, JobLimitReached, JobNotFound, Page, Status
 from web import json_body
 from web.errors import ParameterError, ProblemError, invalid_parameters
-from web.v1 import schemas, submission
+from web.v1 import documents, schemas
+from web.v1.earlier_outputs import JOB_ID
+from web.v1.submission import Reception
 
 
 class Jobs(Protocol):
     """What the routes need of `tasks.jobs`, the module that serves them outside of tests."""
 
-    def submit(self, graph: Graph, *, user_id: str | None, settings: Settings) -> Job:
+    def submit(
+        self,
+        graph: Graph,
+        *,
+        user_id: str | None,
+        settings: Settings,
+        media: Sequence[Media] = (),
+        temp_outputs: bool = False,
+    ) -> Job:
         """Record the job and send it to a worker; raise JobLimitReached."""
 
     def get(self, job_id: str) -> Job:
@@ -60,9 +72,17 @@ class JobRoutes:
 
     def submit(self) -> tuple[dict[str, Any], int, dict[str, str]]:
         """Accept a workflow: 202 with the queued job and its address."""
-        asked = submission.accept(json_body.read(request))
+        with Intake(Policy.of(self.settings)) as intake:
+            asked = Reception(self.jobs.get, intake).accept(json_body.read(request))
+            media = _stored(intake, self.bucket)
         try:
-            job = self.jobs.submit(asked.workflow, user_id=asked.user_id, settings=self.settings)
+            job = self.jobs.submit(
+                asked.workflow,
+                user_id=asked.user_id,
+                settings=self.settings,
+                media=media,
+                temp_outputs=asked.temp_outputs,
+            )
         except JobLimitReached as error:
             raise _limit_reached(error) from error
         return self._document(job), 202, {"Location": f"{self._base()}/v1/jobs/{job.job_id}"}
@@ -91,7 +111,7 @@ class JobRoutes:
         return {"jobs": [self._document(job) for job in page.jobs], "next": page.next}
 
     def _document(self, job: Job) -> dict[str, Any]:
-        return schemas.job_document(job, self._link)
+        return documents.job_document(job, self._link)
 
     def _link(self, key: str) -> str:
         url = self.bucket.url(key, ttl_seconds=self.settings.r2_url_ttl_seconds)
@@ -107,12 +127,21 @@ def _found(action: Callable[[str], Job], job_id: str) -> Job:
     """Return what `action` finds; an id that no job can have is as unknown as any other."""
     detail = "There is no job with this id; see GET /v1/jobs for those there are."
     unknown = ProblemError(404, "job_not_found", detail)
-    if not re.fullmatch("[A-Za-z0-9_+-]{1,128}", job_id):
+    if not JOB_ID.fullmatch(job_id):
         raise unknown
     try:
         return action(job_id)
     except JobNotFound as error:
         raise unknown from error
+
+
+def _stored(intake: Intake, bucket: Bucket) -> tuple[Media, ...]:
+    try:
+        return intake.store(bucket)
+    except StorageFailed as error:
+        detail = "The input files could not be stored just now; send the job again."
+        headers = {"Retry-After": "5"}
+        raise ProblemError(503, error.code, detail, headers=headers) from error
 
 
 def _limit_reached(error: JobLimitReached) -> ProblemError:

@@ -1,24 +1,23 @@
-"""The JSON of /v1: what a request may hold, and how a job is told."""
+"""The JSON of /v1: what a request may hold."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 from werkzeug.datastructures import MultiDict
 
 from comfy_runner.graph import Graph, Override
-from tasks.jobs import Job, Status
+from tasks.jobs import Status
 from web.errors import BodyError, ParameterError, invalid_parameters
 
 MOST_JOBS = 200
 """How many jobs one page of a listing holds at most."""
 
-_USER_ID = validate.And(
+_LABEL = validate.And(
     validate.Length(1, 200, error="must have 1 to 200 characters"),
     validate.Regexp(
         r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z", error="must not hold control characters"
@@ -48,10 +47,41 @@ class InputSchema(Schema):
         required=True, allow_none=True, error_messages={"required": "is required; it may be null"}
     )
     type = _text(
-        'must be "raw"',
+        'must be "raw" or "media"',
         load_default="raw",
-        validate=validate.OneOf(["raw"], error='must be "raw", the only type there is so far'),
+        validate=validate.OneOf(["raw", "media"], error='must be "raw" or "media"'),
     )
+
+
+class MediaSchema(Schema):
+    """One input file, from one of three places."""
+
+    error_messages = {  # noqa: RUF012  # marshmallow's own way
+        "type": "must be an object with a name and data, a url, or a job_id with a filename",
+        "unknown": "is not known; a file has name, data, url, job_id and filename",
+    }
+    name = _text("must be a string: what inputs call the file", required=True, validate=_LABEL)
+    data = _text("must be a string: base64, or a data: URL")
+    url = _text("must be a string: an https:// or http:// address")
+    job_id = _text("must be a string: the id of an earlier job")
+    filename = _text("must be a string: the filename of one of that job's outputs")
+
+    @validates_schema(skip_on_field_errors=True)
+    def _one_place(self, data: dict[str, Any], **_: Any) -> None:
+        places = data.keys() - {"name"}
+        if places not in ({"data"}, {"url"}, {"job_id", "filename"}):
+            raise ValidationError("must have either data, or url, or job_id and filename")
+
+
+class _Flag(fields.Boolean):
+    """True or false, where marshmallow also takes "yes" and 1."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid")
+        return bool(super()._deserialize(value, attr, data, **kwargs))
 
 
 class SubmissionSchema(Schema):
@@ -59,7 +89,8 @@ class SubmissionSchema(Schema):
 
     error_messages = {  # noqa: RUF012  # marshmallow's own way
         "type": "must be an object with at least a workflow",
-        "unknown": "is not known; a job has workflow, inputs, media, user_id and webhook_url",
+        "unknown": "is not known; a job has workflow, inputs, media, temp_outputs, user_id "
+        "and webhook_url",
     }
     workflow = fields.Dict(
         required=True,
@@ -71,12 +102,13 @@ class SubmissionSchema(Schema):
         error_messages=_rule("must be a list; it may be empty"),
     )
     media = fields.List(
-        fields.Raw(allow_none=True),
+        fields.Nested(MediaSchema, error_messages={"null": MediaSchema.error_messages["type"]}),
         load_default=list,
         error_messages=_rule("must be a list; it may be empty"),
     )
+    temp_outputs = _Flag(load_default=False, error_messages=_rule("must be true or false"))
     user_id = _text(
-        "must be a string or null", load_default=None, allow_none=True, validate=_USER_ID
+        "must be a string or null", load_default=None, allow_none=True, validate=_LABEL
     )
     webhook_url = _text("must be a string or null", load_default=None, allow_none=True)
 
@@ -105,7 +137,7 @@ class ListingSchema(Schema):
     status = fields.List(
         _text(_STATUS, validate=validate.OneOf(list(Status), error=_STATUS)), load_default=list
     )
-    user_id = _text("must be given once", load_default=None, validate=_USER_ID)
+    user_id = _text("must be given once", load_default=None, validate=_LABEL)
     limit = _WholeNumber(
         load_default=50,
         validate=validate.Range(1, MOST_JOBS, error=_LIMIT),
@@ -119,12 +151,24 @@ class ListingSchema(Schema):
 
 
 @dataclass(frozen=True)
+class SentMedia:
+    """An input file as it was sent: with data, or a url, or the output of an earlier job."""
+
+    name: str
+    data: str | None = None
+    url: str | None = None
+    job_id: str | None = None
+    filename: str | None = None
+
+
+@dataclass(frozen=True)
 class Submission:
     """A request for a job, of the right shape; whether its workflow can run is not known yet."""
 
     workflow: Graph
     inputs: tuple[Override, ...]
-    media: tuple[Any, ...]
+    media: tuple[SentMedia, ...]
+    temp_outputs: bool
     user_id: str | None
     webhook_url: str | None
 
@@ -157,7 +201,8 @@ def read_submission(body: object) -> Submission:
             tuple(BodyError("".join(map(_token, path)), text) for path, text in found)
         ) from error
     overrides = tuple(Override(**override) for override in data.pop("inputs"))
-    return Submission(inputs=overrides, media=tuple(data.pop("media")), **data)
+    media = tuple(SentMedia(**each) for each in data.pop("media"))
+    return Submission(inputs=overrides, media=media, **data)
 
 
 def read_listing(query: MultiDict[str, str]) -> Listing:
@@ -191,54 +236,3 @@ def _flatten(
 
 def _token(key: str | int) -> str:
     return "/" + str(key).replace("~", "~0").replace("/", "~1")
-
-
-def job_document(job: Job, link: Callable[[str], str]) -> dict[str, Any]:
-    """Return `job` as JSON; `link` makes an output's bucket key an absolute, signed URL."""
-    error = job.error
-    return {
-        "job_id": job.job_id,
-        "status": job.status.value,
-        "progress": job.progress,
-        "current_node": job.current_node,
-        "current_step": job.current_step,
-        "total_steps": job.total_steps,
-        "nodes_done": job.nodes_done,
-        "nodes_total": job.nodes_total,
-        "outputs": _output_documents(job, link),
-        "logs": list(job.logs),
-        "error": error
-        and {
-            "code": error.code,
-            "message": error.message,
-            "node_id": error.node_id,
-            "node_type": error.node_type,
-        },
-        "created_at": _timestamp(job.created_at),
-        "started_at": _timestamp(job.started_at),
-        "completed_at": _timestamp(job.completed_at),
-        "user_id": job.user_id,
-    }
-
-
-def _output_documents(job: Job, link: Callable[[str], str]) -> list[dict[str, Any]]:
-    return [
-        {
-            "filename": output.filename,
-            "url": link(output.key) if output.key else None,
-            "size_bytes": output.size_bytes,
-            "content_type": output.content_type,
-            "kind": output.kind,
-            "node_id": output.node_id,
-        }
-        | ({} if output.text is None else {"text": output.text})
-        for output in job.outputs
-    ]
-
-
-def _timestamp(moment: datetime | None) -> str | None:
-    """Return ISO 8601 in UTC with milliseconds, as in 2026-11-23T20:01:02.345Z."""
-    if moment is None:
-        return None
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")

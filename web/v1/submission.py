@@ -1,46 +1,121 @@
-"""From the body of a request to a graph that can be sent: shape, workflow, overrides."""
+"""From the body of a request to a job that can be sent: shape, workflow, files, overrides."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import difflib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from comfy_runner import graph
-from comfy_runner.errors import InvalidWorkflow
+from comfy_runner.errors import InvalidWorkflow, MediaRejected, MediaUnreachable
+from comfy_runner.graph import Graph, Override
+from comfy_runner.media.intake import Intake, Sent
 from web.errors import BodyError, ProblemError
 from web.v1 import schemas
+from web.v1.earlier_outputs import EarlierOutputs, FindJob, Refused
 
 
-def accept(body: object) -> schemas.Submission:
-    """Return the submission in the JSON value `body`, its overrides applied to its workflow.
+@dataclass(frozen=True)
+class Reception:
+    """Judges submissions by what there is: the earlier jobs, and the limits of `intake`."""
 
-    Raises:
-        ProblemError: 422 with everything that is wrong, shape and workflow at once, or 501 for
-            what this version cannot do yet.
-    """
-    faults = _workflow_faults(body)
+    find_job: FindJob
+    intake: Intake
+
+    def accept(self, body: object) -> schemas.Submission:
+        """Return the submission in the JSON value `body`, its overrides applied to its workflow.
+
+        Its files have been checked and wait in the intake to be stored.
+
+        Raises:
+            ProblemError: 422 with everything that is wrong, shape, workflow and files at once,
+                or 501 for what this version cannot do yet.
+        """
+        faults = _workflow_faults(body)
+        try:
+            asked = schemas.read_submission(body)
+        except schemas.Misshapen as error:
+            detail = "The request has fields that are missing, unknown or wrong; see errors."
+            faults = [*error.errors, *faults]
+            raise ProblemError(422, "invalid_request", detail, errors=faults) from error
+        _refuse_unsupported(asked)
+        media_faults, code = self._media_faults(asked)
+        if faults:
+            raise _invalid_workflow(
+                "The workflow cannot run as it is; see errors.", faults, media_faults
+            )
+        filled = _filled(asked, media_faults)
+        if media_faults:
+            raise ProblemError(
+                422, code, "The input files cannot be used; see errors.", errors=media_faults
+            )
+        return replace(asked, workflow=filled, inputs=())
+
+    def _media_faults(self, asked: schemas.Submission) -> tuple[list[BodyError], str]:
+        """Check every file; return what is wrong, and the code that says it in a word."""
+        earlier = EarlierOutputs(self.find_job, asked.user_id, self.intake.policy.max_bytes)
+        sent: list[Sent] = []
+        faults: list[BodyError] = []
+        codes: set[str] = set()
+        for index, each in enumerate(asked.media):
+            try:
+                sent.append(_sent(each, earlier))
+            except Refused as error:
+                codes.add(error.code)
+                faults.append(BodyError(f"/media/{index}/{error.field}", str(error)))
+                sent.append(Sent(each.name))
+        problems = self.intake.check(sent)
+        faults += [BodyError(f"/media{each.pointer}", each.message) for each in problems]
+        unreachable = not problems and codes == {MediaUnreachable.code}
+        return faults, MediaUnreachable.code if unreachable else MediaRejected.code
+
+
+def _sent(media: schemas.SentMedia, earlier: EarlierOutputs) -> Sent:
+    if media.job_id is None or media.filename is None:
+        return Sent(media.name, data=media.data, url=media.url)
+    return Sent(media.name, key=earlier.key_of(media.job_id, media.filename))
+
+
+def _filled(asked: schemas.Submission, media_faults: Sequence[BodyError]) -> Graph:
+    """Return the workflow with the overrides in it."""
+    names = [each.name for each in asked.media]
+    unknown = _unknown_media(asked.inputs, names)
     try:
-        submission = schemas.read_submission(body)
-    except schemas.Misshapen as error:
-        detail = "The request has fields that are missing, unknown or wrong; see errors."
-        faults = [*error.errors, *faults]
-        raise ProblemError(422, "invalid_request", detail, errors=faults) from error
-    if faults:
-        raise _invalid_workflow("The workflow cannot run as it is; see errors.", faults)
-    _refuse_unsupported(submission)
-    try:
-        filled = graph.apply(submission.workflow, submission.inputs)
+        filled = graph.apply(asked.workflow, [replace(each, type="raw") for each in asked.inputs])
     except InvalidWorkflow as error:
         detail = "The inputs do not fit the workflow; see errors."
-        raise _invalid_workflow(detail, _pointed(error, "/inputs")) from error
+        faults = [*_pointed(error, "/inputs"), *unknown]
+        raise _invalid_workflow(detail, faults, media_faults) from error
+    if unknown:
+        detail = "The inputs name files that are not among the media; see errors."
+        raise _invalid_workflow(detail, unknown, media_faults)
     if faults := _workflow_faults({"workflow": filled}):
-        raise _invalid_workflow("With its inputs applied the workflow cannot run.", faults)
-    return replace(submission, workflow=filled, inputs=())
+        detail = "With its inputs applied the workflow cannot run."
+        raise _invalid_workflow(detail, faults, media_faults)
+    return filled
+
+
+def _unknown_media(overrides: Sequence[Override], names: Collection[str]) -> list[BodyError]:
+    """Find the overrides of type "media" whose value is the name of no file that was sent."""
+    return [
+        BodyError(f"/inputs/{index}/value", _no_such_media(override.value, names))
+        for index, override in enumerate(overrides)
+        if override.type == "media" and override.value not in names
+    ]
+
+
+def _no_such_media(value: object, names: Collection[str]) -> str:
+    if not names:
+        return "must be the name of one of media, and there are none"
+    near = difflib.get_close_matches(value, names, n=3) if isinstance(value, str) else []
+    hint = ", ".join(map(repr, near or list(names)[:5]))
+    return f"must be the name of one of media, such as {hint}"
 
 
 def _workflow_faults(body: object) -> list[BodyError]:
     """Check the workflow in `body` if one is there, whatever else is wrong with the body."""
-    workflow = body.get("workflow") if isinstance(body, dict) else None
+    workflow: Any = body.get("workflow") if isinstance(body, dict) else None
     if not isinstance(workflow, dict):
         return []
     try:
@@ -56,18 +131,15 @@ def _pointed(error: InvalidWorkflow, prefix: str) -> list[BodyError]:
     return found or [BodyError(prefix, error.message)]
 
 
-def _invalid_workflow(detail: str, faults: Sequence[BodyError]) -> ProblemError:
-    return ProblemError(422, "invalid_workflow", detail, errors=faults)
+def _invalid_workflow(
+    detail: str, faults: Sequence[BodyError], media_faults: Sequence[BodyError]
+) -> ProblemError:
+    return ProblemError(422, "invalid_workflow", detail, errors=[*faults, *media_faults])
 
 
 def _refuse_unsupported(submission: schemas.Submission) -> None:
     """Refuse what would otherwise be accepted and then ignored."""
-    asked = {"media": bool(submission.media), "webhook_url": submission.webhook_url is not None}
-    missing = [
-        BodyError(f"/{name}", "is not supported yet; leave it out")
-        for name, present in asked.items()
-        if present
-    ]
-    if missing:
-        detail = "This version takes no input media and calls no webhooks; see errors."
+    if submission.webhook_url is not None:
+        missing = [BodyError("/webhook_url", "is not supported yet; leave it out")]
+        detail = "This version calls no webhooks; see errors."
         raise ProblemError(501, "not_implemented", detail, errors=missing)
