@@ -171,6 +171,8 @@ def test_a_file_that_went_up_in_parts_is_fetched_by_its_length(tmp_path: Path) -
         bucket_at(server).fetch(KEY, tmp_path / "target")
 
     assert (tmp_path / "target").read_bytes() == b"content"
+    (request,) = server.requests
+    assert [name for name in request.headers if NOT_FOR_R2.fullmatch(name)] == []
 
 
 @pytest.mark.parametrize(
@@ -201,12 +203,15 @@ def test_no_file_name_breaks_out_of_its_header(filename: str) -> None:
     )
 
 
-def test_a_signed_url_is_of_version_four_at_the_bucket_itself() -> None:
+# For the region "us-east-1", boto3 signs URLs by version 2 unless it is told not to.
+@pytest.mark.parametrize("region", ["auto", "us-east-1"])
+def test_a_signed_url_is_of_version_four_at_the_bucket_itself(region: str) -> None:
     chosen = Settings(
         r2_endpoint_url="https://account.r2.cloudflarestorage.com",
         r2_bucket_name="outputs",
         r2_access_key_id="the-id",
         r2_secret_access_key="hush",
+        r2_region=region,
     )
     bucket = open_bucket(chosen)
     assert not isinstance(bucket, LocalBucket)
@@ -217,7 +222,7 @@ def test_a_signed_url_is_of_version_four_at_the_bucket_itself() -> None:
     )
     assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
     assert query["X-Amz-Expires"] == ["604800"]
-    assert query["X-Amz-Credential"][0].endswith("/auto/s3/aws4_request")
+    assert query["X-Amz-Credential"][0].endswith(f"/{region}/s3/aws4_request")
 
 
 def test_an_address_does_not_show_its_keys() -> None:
