@@ -92,6 +92,10 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
 
 
+PATIENT = Patience()
+HURRIED = Patience(attempts=2, seconds=5.0, connect_seconds=3.0, read_seconds=10.0)
+
+
 def persist(action: Callable[[], T], patience: Patience, *, failure: str) -> T:
     """Return what `action` returns, called again while what it raises may pass.
 

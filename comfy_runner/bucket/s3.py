@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from comfy_runner.bucket.port import NoSuchFile, arriving, check_key, check_ttl
 from comfy_runner.bucket.retries import (
+    PATIENT,
     Damaged,
     Patience,
     code_of,
@@ -48,11 +49,11 @@ class S3Bucket:
     """
 
     def __init__(
-        self, address: S3Address, *, cache_seconds: int = 86_400, patience: Patience | None = None
+        self, address: S3Address, *, cache_seconds: int = 86_400, patience: Patience = PATIENT
     ) -> None:
         self._address = address
         self._cache = f"private, max-age={cache_seconds}"
-        self._patience = patience or Patience()
+        self._patience = patience
         self._lock = threading.Lock()
         self._made: S3Client | None = None
 

@@ -225,6 +225,20 @@ def test_a_signed_url_is_of_version_four_at_the_bucket_itself(region: str) -> No
     assert query["X-Amz-Credential"][0].endswith(f"/{region}/s3/aws4_request")
 
 
+def test_who_is_waited_for_gives_up_soon(tmp_path: Path) -> None:
+    with ScriptedS3(lambda _: Reply(503, headers={"Retry-After": "6"})) as server:
+        chosen = Settings(
+            r2_endpoint_url=server.address.endpoint_url,
+            r2_bucket_name="outputs",
+            r2_access_key_id="the-id",
+            r2_secret_access_key="hush",
+        )
+        with pytest.raises(StorageFailed, match=r"answered 503$"):
+            open_bucket(chosen, hurried=True).stored_at(KEY)
+
+    assert len(server.requests) == 1
+
+
 def test_an_address_does_not_show_its_keys() -> None:
     shown = repr(S3Address("https://a.example", "outputs", "the-id", "hush"))
     assert "hush" not in shown
