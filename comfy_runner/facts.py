@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from comfy_runner import frames
+from comfy_runner.frames import Frames, count
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -89,12 +89,15 @@ def _of_picture(path: Path, content_type: str) -> Facts:
     with path.open("rb") as file:
         image = _opened(file, path, _PICTURES[content_type])
         width, height = image.size
-        moving = _frames(file, content_type)
+        try:
+            frames = _frames(file, content_type, image)
+        except ValueError:  # cut short: how large the picture would be is known all the same
+            frames = None
     if width <= 0 or height <= 0:
         return Facts()
-    if moving is None:
-        return Facts(width, height, None, getattr(image, "n_frames", 1))
-    return Facts(width, height, moving.seconds or None, moving.count)
+    if frames is None:
+        return Facts(width, height)
+    return Facts(width, height, frames.seconds or None, frames.count)
 
 
 def _opened(file: BinaryIO, path: Path, name: str) -> ImageFile:
@@ -109,9 +112,13 @@ def _opened(file: BinaryIO, path: Path, name: str) -> ImageFile:
     return factory(file, str(path))
 
 
-def _frames(file: BinaryIO, content_type: str) -> frames.Frames | None:
+def _frames(file: BinaryIO, content_type: str, image: ImageFile) -> Frames:
     file.seek(0)
-    return frames.count(file, content_type)
+    counted = count(file, content_type)
+    if counted is not None:
+        return counted
+    # Pillow counts the others' at once, while for a GIF or TIFF it reads the whole file.
+    return Frames(getattr(image, "n_frames", 1), 0.0)
 
 
 def _of_recording(path: Path, content_type: str) -> Facts:

@@ -10,6 +10,7 @@ from typing import BinaryIO, Literal
 MOST_READS = 2_000_000
 """Where counting ends, after a second or two: a hostile file may hold millions of blocks."""
 
+ByteOrder = Literal["big", "little"]
 _GIF_EXTENSION, _GIF_IMAGE, _GIF_END = b"\x21", b"\x2c", b"\x3b"
 _GIF_CONTROL = b"\xf9"
 _GIF_HAS_COLOURS = 0x80
@@ -24,15 +25,16 @@ class Frames:
 
 
 def count(file: BinaryIO, content_type: str) -> Frames | None:
-    """Return the frames of a PNG, WebP or GIF that moves; None if it does not, or is another.
+    """Return the frames of a PNG or WebP that moves, of a GIF, or the pages of a TIFF, else None.
 
     No frame is decoded. The formats are those of www.w3.org/TR/png-3 (section 11.3.2, APNG),
-    developers.google.com/speed/webp/docs/riff_container and www.w3.org/Graphics/GIF/spec-gif89a.
+    developers.google.com/speed/webp/docs/riff_container, www.w3.org/Graphics/GIF/spec-gif89a and
+    TIFF 6.0 (section 2).
 
     Raises:
         ValueError: The file ends within a block, or has more blocks than anybody would read.
     """
-    reader = {"image/png": _png, "image/webp": _webp, "image/gif": _gif}.get(content_type)
+    reader = _READERS.get(content_type)
     if reader is None:
         return None
     delays = tuple(reader(_Reader(file)))
@@ -56,11 +58,17 @@ class _Reader:
             raise ValueError("the file ends within a block")
         return content
 
-    def number(self, size: int, order: Literal["big", "little"] = "little") -> int:
+    def number(self, size: int, order: ByteOrder = "little") -> int:
+        """Return the next bytes as an unsigned number."""
         return int.from_bytes(self.take(size), order)
 
     def skip(self, size: int) -> None:
+        """Go on by so many bytes."""
         self._file.seek(size, os.SEEK_CUR)
+
+    def go(self, offset: int) -> None:
+        """Go to a place in the file."""
+        self._file.seek(offset)
 
 
 def _png(file: _Reader) -> Iterator[float]:
@@ -120,3 +128,19 @@ def _gif(file: _Reader) -> Iterator[float]:
 def _skip_colours(file: _Reader, flags: int) -> None:
     if flags & _GIF_HAS_COLOURS:
         file.skip(3 << ((flags & 7) + 1))
+
+
+def _tiff(file: _Reader) -> Iterator[float]:
+    """Yield no delay for each page; the chain of directories may bite its own tail."""
+    order: ByteOrder = "little" if file.take(2) == b"II" else "big"
+    if file.number(2, order) != 42:
+        raise ValueError("a TIFF of the large kind, which is not read")
+    seen = {0}
+    while (offset := file.number(4, order)) not in seen:
+        seen.add(offset)
+        file.go(offset)
+        file.skip(12 * file.number(2, order))
+        yield 0.0
+
+
+_READERS = {"image/png": _png, "image/webp": _webp, "image/gif": _gif, "image/tiff": _tiff}
