@@ -14,6 +14,7 @@ import click
 import workflows
 from commands.connection import with_client
 from commands.jobs import describe_error
+from commands.media import MediaType
 from commands.terminal import ShowJob, printable, progress_of
 from web.answers import Job
 from web.client import ApiError, ApiUnreachable, ClientError, JobsClient
@@ -43,10 +44,12 @@ class OverrideType(click.ParamType[dict[str, Any]]):
 
 @dataclass(frozen=True)
 class Order:
-    """What to run, with which overrides, and where to put what comes out."""
+    """What to run, with which overrides and files, and where to put what comes out."""
 
     graph: dict[str, Any]
     overrides: tuple[dict[str, Any], ...] = ()
+    media: tuple[dict[str, Any], ...] = ()
+    temp_outputs: bool = False
     user_id: str | None = None
     download: Path | None = None
 
@@ -62,6 +65,15 @@ class Order:
     help="Change a node's input. VALUE is JSON or text: 3.seed=7, 6.text=sunset, 6.text='\"7\"'.",
 )
 @click.option(
+    "--media",
+    multiple=True,
+    type=MediaType(),
+    metavar="[NAME=]PATH",
+    help="Send a file, or the address of one; inputs whose value is NAME (else the file's own "
+    "name) get it: --media in.png, --media face=https://example.com/a.jpg.",
+)
+@click.option("--temp-outputs", is_flag=True, help="Keep previews beside what is saved.")
+@click.option(
     "--download",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
@@ -75,15 +87,19 @@ def submit(
     client: JobsClient,
     workflow: str,
     overrides: tuple[dict[str, Any], ...],
+    media: tuple[dict[str, Any], ...],
+    temp_outputs: bool,
     download: Path | None,
     user: str | None,
     no_wait: bool,
 ) -> None:
-    """Run the workflow in FILE (API format), or a bundled one by its name.
+    """Run the workflow in FILE, or a bundled one by its name.
 
     Ctrl-C asks for the job to be cancelled.
     """
-    order = Order(read_workflow(workflow), overrides, user, download)
+    order = Order(
+        read_workflow(workflow), overrides, media, temp_outputs, user_id=user, download=download
+    )
     if no_wait:
         click.echo(send(client, order).job_id)
         return
@@ -111,7 +127,13 @@ def run_order(client: JobsClient, order: Order) -> list[Path]:
 
 def send(client: JobsClient, order: Order) -> Job:
     """Submit the order; the job is queued."""
-    return client.submit(order.graph, inputs=order.overrides, user_id=order.user_id)
+    return client.submit(
+        order.graph,
+        inputs=order.overrides,
+        media=order.media,
+        temp_outputs=order.temp_outputs,
+        user_id=order.user_id,
+    )
 
 
 def follow(

@@ -21,6 +21,11 @@ class Output:
     size_bytes: int | None = None
     content_type: str | None = None
     text: str | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_seconds: float | None = None
+    frames: int | None = None
+    temporary: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class JobError:
     message: str
     node_id: str | None = None
     node_type: str | None = None
+    node_title: str | None = None
 
 
 @dataclass(frozen=True)

@@ -83,10 +83,19 @@ class JobsClient:
         workflow: Mapping[str, Any],
         *,
         inputs: Sequence[Mapping[str, Any]] = (),
+        media: Sequence[Mapping[str, Any]] = (),
+        temp_outputs: bool = False,
         user_id: str | None = None,
     ) -> Job:
-        """Submit an API-format workflow; `inputs` are overrides as the API takes them."""
+        """Submit a workflow; `inputs` are overrides and `media` files as the API takes them.
+
+        With `temp_outputs`, what nodes only show is kept beside what they save.
+        """
         body: dict[str, Any] = {"workflow": workflow, "inputs": list(inputs)}
+        if media:
+            body["media"] = list(media)
+        if temp_outputs:
+            body["temp_outputs"] = True
         if user_id is not None:
             body["user_id"] = user_id
         return _job(self._call("POST", "/v1/jobs", json=body))

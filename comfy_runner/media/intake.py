@@ -44,10 +44,20 @@ class _Decoded:
 
 
 class Intake:
-    """The files of one submission, with room on the disk until the end of the block."""
+    """The files of one submission, with room on the disk until the end of the block.
 
-    def __init__(self, policy: Policy, *, clock: Callable[[], float] = time.time) -> None:
+    The room is below `directory`, or where the system keeps temporary files.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        directory: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.policy = policy
+        self._directory = directory
         self._clock = clock
         self._room = ExitStack()
         self._ready: list[tuple[Sent, _Decoded | None]] = []
@@ -93,7 +103,8 @@ class Intake:
         return None
 
     def _decode(self, data: str) -> _Decoded:
-        path = Path(self._room.enter_context(TemporaryDirectory(prefix="media-"))) / "file"
+        room = TemporaryDirectory(prefix="media-", dir=self._directory)
+        path = Path(self._room.enter_context(room)) / "file"
         declared, start = base64_text.unwrap(data)
         most = self.policy.max_bytes
         content_hash = base64_text.write(data, start, path, max_bytes=most)

@@ -69,6 +69,38 @@ def test_submit_sends_overrides_and_user() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("option", "sent"),
+    [
+        ("{path}", {"name": "in=a.png", "data": "UE5H"}),
+        ("face={path}", {"name": "face", "data": "UE5H"}),
+        (
+            "https://example.com/b.jpg?s=1",
+            {"name": "b.jpg", "url": "https://example.com/b.jpg?s=1"},
+        ),
+        ("face=http://example.com/b", {"name": "face", "url": "http://example.com/b"}),
+    ],
+)
+def test_submit_sends_files_and_addresses_under_a_name(
+    option: str, sent: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "in=a.png"
+    path.write_bytes(b"PNG")
+    api = FakeApi()
+    with serving(api) as url:
+        media = option.format(path=path)
+        run("submit", "graph.json", "--media", media, "--temp-outputs", "--no-wait", url=url)
+    (submission,) = api.submissions
+    assert submission["media"] == [sent]
+    assert submission["temp_outputs"] is True
+
+
+def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    result = run("submit", "graph.json", "--media", f"face={tmp_path / 'nowhere.png'}")
+    assert result.exit_code == 2
+    assert "nowhere.png' cannot be read: No such file" in result.output
+
+
 def test_submit_takes_a_bundled_workflow_by_name() -> None:
     api = FakeApi()
     with serving(api) as url:

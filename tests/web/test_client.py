@@ -64,6 +64,16 @@ def test_a_submission_carries_workflow_overrides_user_and_key(
     assert json.loads(body) == {"workflow": {"3": {}}, "inputs": [override], "user_id": "u1"}
 
 
+def test_a_submission_carries_files_and_the_wish_for_previews(
+    api: Api, client: JobsClient
+) -> None:
+    api.answers(JOB | {"status": "queued"}, 202)
+    client.submit({"3": {}}, media=[{"name": "a", "data": "AA=="}], temp_outputs=True)
+    body = json.loads(api.requests[0][3])
+    assert body["media"] == [{"name": "a", "data": "AA=="}]
+    assert body["temp_outputs"] is True
+
+
 def test_a_list_asks_for_what_it_is_told_to(api: Api, client: JobsClient) -> None:
     api.answers({"jobs": [JOB], "next": "c2"})
     page = client.list(statuses=["failed", "queued"], user_id="u&1", limit=7, after="c1")
