@@ -101,7 +101,10 @@ def _http_error(error: HTTPException) -> Response:
 
 def _too_large() -> ProblemError:
     limit = (request.max_content_length or 0) // 2**20
-    detail = f"The body is larger than {limit} MB, the server's limit (MAX_REQUEST_MEGABYTES)."
+    detail = (
+        f"The body is larger than {limit} MB, the server's limit (MAX_REQUEST_MEGABYTES); send "
+        "large input files by URL."
+    )
     return ProblemError(413, "request_too_large", detail)
 
 
