@@ -80,7 +80,7 @@ def test_a_job_that_waits_too_long_expires_and_never_starts(make_stack: Make) ->
     waiting = stack.submit(colour(1))
 
     job = stack.ended(waiting)
-    assert (job["status"], job["error"]["code"]) == ("failed", "queue_timeout")
+    assert (job["status"], job["error"]["code"]) == ("failed", "expired")
     assert job["started_at"] is None
     assert stack.job(busy)["status"] == "running"
 

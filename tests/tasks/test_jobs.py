@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from comfy_runner.errors import NodeFailed
+from comfy_runner.media import Media
+from comfy_runner.work import Work
 from settings import Settings
 from tasks import jobs
 from tasks.framework import State
@@ -25,6 +27,11 @@ OUTPUT = {
     "size_bytes": 7,
     "content_type": "image/png",
     "text": None,
+    "width": 16,
+    "height": 16,
+    "duration_seconds": None,
+    "frames": 1,
+    "temporary": False,
 }
 
 
@@ -82,12 +89,42 @@ def test_only_a_completed_job_is_at_a_hundred_per_cent(rig: Rig) -> None:
     assert job.completed_at is not None
 
 
+def test_outputs_grow_while_the_job_runs(rig: Rig) -> None:
+    start(rig, job_id := submit(), outputs=[OUTPUT])
+
+    assert [output.filename for output in jobs.get(job_id).outputs] == ["a.png"]
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.REVOKED])
+def test_what_was_stored_before_a_bad_end_stays_an_output(rig: Rig, state: State) -> None:
+    error = error_record(NodeFailed("no"))
+    job = end(rig, start(rig, submit(), outputs=[OUTPUT]), state, error=error)
+
+    assert [output.filename for output in job.outputs] == ["a.png"]
+
+
+def test_a_cancelled_job_says_so_where_others_tell_their_error(rig: Rig) -> None:
+    jobs.cancel(job_id := submit())
+
+    assert jobs.get(job_id).error == JobError("cancelled", "the job was cancelled on request")
+
+
+def test_a_worker_gets_the_graph_the_media_and_what_else_was_asked(rig: Rig) -> None:
+    media = (Media("in.png", key="media/abc"), Media("far.png", url="https://example.com/far.png"))
+    job = jobs.submit(GRAPH, user_id="u", settings=Settings(), media=media, temp_outputs=True)
+
+    claimed = rig.protocol.claim(job.job_id, worker="w", wait=no_wait)
+    assert claimed is not None
+    assert Work.from_json(claimed.job.args[0]) == Work(GRAPH, media, temp_outputs=True)
+
+
 def test_a_failed_job_names_code_message_and_node(rig: Rig) -> None:
-    error = error_record(NodeFailed("ValueError: no", node_id="3", node_type="KSampler"))
+    graph = {"3": {"class_type": "KSampler", "_meta": {"title": "Draft"}}}
+    error = error_record(NodeFailed("ValueError: no", node_id="3").at(graph))
     job = end(rig, start(rig, submit(), progress=100), State.FAILED, error=error)
 
     assert (job.status, job.progress) == (Status.FAILED, 99)
-    assert job.error == JobError("node_failed", "ValueError: no", "3", "KSampler")
+    assert job.error == JobError("node_failed", "ValueError: no", "3", "KSampler", "Draft")
 
 
 def test_a_fault_of_ours_does_not_show_its_inside(rig: Rig) -> None:
@@ -111,14 +148,14 @@ def test_what_the_framework_ends_has_a_code_of_its_own(
     assert job.error == JobError(code, "why")
 
 
-def test_a_job_that_waits_too_long_fails_as_queue_timeout(rig: Rig) -> None:
+def test_a_job_that_waits_too_long_fails_as_expired(rig: Rig) -> None:
     job_id = submit(queued_timeout_seconds=10)
     rig.let_time_pass(rounds=1)
 
     job = jobs.get(job_id)
     assert job.status is Status.FAILED
     assert job.error is not None
-    assert job.error.code == "queue_timeout"
+    assert job.error.code == "expired"
 
 
 def test_a_job_is_cancelled_at_once_while_it_waits_and_may_be_again(rig: Rig) -> None:
