@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from comfy_runner.bucket import Bucket
+from comfy_runner.media import FOLDER
+from settings import Settings
 from tasks.framework import runtime, task
 from tasks.framework.task import registry
 from tasks.framework.tick import purge as purge_records
@@ -15,6 +21,26 @@ RETENTION = 3 * DAY
 PERIODIC_RETENTION = DAY
 """How long the record of a scheduled task's own run is of interest."""
 
+MEDIA_RETENTION = 2 * DAY
+"""How long an input file stays beyond the longest time that a job may wait and run."""
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Where files lie, opened when it is needed, and how long input files stay there."""
+
+    open_bucket: Callable[[], Bucket]
+    seconds: float
+
+
+_files: list[_Files] = []
+
+
+def use(settings: Settings, open_bucket: Callable[[], Bucket]) -> None:
+    """Choose, for this process, the bucket that `purge` clears of old input files."""
+    longest = settings.queued_timeout_seconds + settings.job_timeout_seconds
+    _files[:] = [_Files(open_bucket, longest + MEDIA_RETENTION)]
+
 
 @task(cron="* * * * *", timeout=300)
 def tick() -> int:
@@ -24,11 +50,20 @@ def tick() -> int:
 
 @task(cron="17 3 * * *", timeout=3600)
 def purge() -> int:
-    """Drop records that nobody can ask for any more; return how many."""
+    """Drop records that nobody can ask for any more, and old input files; return how many.
+
+    A file that a new job brings again is put again before it gets so old.
+
+    Raises:
+        StorageFailed: the bucket did not answer; the records have been dropped by then.
+    """
     protocol = runtime().protocol
     dropped = purge_records(protocol, older_than=RETENTION)
     before = protocol.clock() - PERIODIC_RETENTION
     for declared in list(registry.values()):
         if declared.period:
             dropped += protocol.archive.purge(task=declared.name, before=before)
+    for files in _files:
+        before = protocol.clock() - files.seconds
+        dropped += files.open_bucket().purge(FOLDER, before=before)
     return dropped

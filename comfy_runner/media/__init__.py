@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comfy_runner.media.item import Media, Policy, refer
+from comfy_runner.media.item import FOLDER, Media, Policy, refer
 from comfy_runner.media.placing import place
 
-__all__ = ["Media", "Policy", "place", "refer"]
+__all__ = ["FOLDER", "Media", "Policy", "place", "refer"]

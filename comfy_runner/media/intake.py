@@ -15,10 +15,7 @@ from comfy_runner.bucket import Bucket
 from comfy_runner.errors import MediaRejected, Problem
 from comfy_runner.media import base64_text
 from comfy_runner.media.checks import check_file
-from comfy_runner.media.item import Media, Policy
-
-FOLDER = "media"
-"""Where in the bucket files lie, each under the SHA-256 of its content."""
+from comfy_runner.media.item import FOLDER, Media, Policy
 
 RENEW_SECONDS = 86_400.0
 """A file stored earlier than this is put again, long before a purge may take it."""

@@ -13,6 +13,9 @@ from comfy_runner.graph import Graph
 if TYPE_CHECKING:
     from settings import Settings
 
+FOLDER = "media"
+"""Where in the bucket files that were sent lie, each under the SHA-256 of its content."""
+
 
 @dataclass(frozen=True)
 class Media:

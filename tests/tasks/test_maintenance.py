@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from comfy_runner.bucket import LocalBucket
+from settings import Settings
 from tasks import maintenance
 from tasks.framework import State
 from tasks.framework.execute import execute
@@ -43,6 +47,27 @@ def test_purge_forgets_old_ticks_and_keeps_jobs(rig: Rig) -> None:
     kept = read(rig.protocol, "J")
     assert kept is not None
     assert kept.state is State.REVOKED
+
+
+def test_purge_forgets_input_files_that_no_job_can_need(rig: Rig, tmp_path: Path) -> None:
+    bucket = LocalBucket(tmp_path / "files", b"s" * 32, lambda: rig.clock.now)
+    source = tmp_path / "source"
+    source.write_bytes(b"x")
+    settings = Settings(queued_timeout_seconds=100, job_timeout_seconds=200)
+    keys = ("media/old", "media/young", "outputs/old")
+
+    def put(key: str, age: float) -> None:
+        bucket.put(key, source, content_type="image/png", filename="a.png")
+        name = key.rpartition("/")[2]
+        for file in (tmp_path / "files").rglob(f"{key.partition('/')[0]}/{name}*/*"):
+            os.utime(file, (rig.clock.now - age,) * 2)
+
+    put("media/old", 300 + 2 * maintenance.DAY + 1)
+    put("media/young", 300 + 2 * maintenance.DAY - 1)
+    put("outputs/old", 300 + 9 * maintenance.DAY)
+    maintenance.use(settings, lambda: bucket)
+    assert maintenance.purge() == 1
+    assert [bucket.stored_at(key) is not None for key in keys] == [False, True, True]
 
 
 def test_both_are_scheduled() -> None:

@@ -183,7 +183,12 @@ def test_a_body_that_is_too_large_as_a_whole_is_told_to_send_addresses(
 
 
 def an_output(**facts: Any) -> Output:
-    known = {"node_id": "9", "kind": "image", "filename": "a.png", "key": "outputs/job-1/9/a.png"}
+    known: dict[str, Any] = {
+        "node_id": "9",
+        "kind": "image",
+        "filename": "a.png",
+        "key": "outputs/job-1/9/a.png",
+    }
     known |= {"size_bytes": 10, "content_type": "image/png"}
     return Output(**known | facts)
 
