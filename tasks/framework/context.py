@@ -51,6 +51,14 @@ class RunContext:
             self._dirty = True
         self._ring()
 
+    def keep(self, values: dict[str, Any]) -> None:
+        """Merge into what the attempts behind this one will know, too."""
+        checked = round_trip(values, "kept")
+        with self._lock:
+            self._run = replace(self._run, kept={**self._run.kept, **checked})
+            self._dirty = True
+        self._ring()
+
     def log(self, line: str) -> None:
         """Append a line, stamped with the time of day in UTC."""
         stamped = f"[{datetime.now(UTC):%H:%M:%S}] {line[:MAX_LOG_LINE]}"
@@ -102,6 +110,12 @@ class Current:
         context = running.get()
         return dict(context.job.headers) if context else {}
 
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What this attempt and those before it have kept."""
+        context = running.get()
+        return dict(context.peek().kept) if context else {}
+
     def retry(self, *, after: float | None = None, reason: str = "") -> NoReturn:
         """End this attempt and have another one made.
 
@@ -120,6 +134,12 @@ class Current:
         if context:
             context.checkpoint()
             context.progress(meta)
+
+    def keep(self, **values: Any) -> None:
+        """Merge into ``kept``: unlike progress, it goes on from attempt to attempt."""
+        context = running.get()
+        if context:
+            context.keep(values)
 
     def log(self, line: str) -> None:
         """Append a line to the run's log."""

@@ -64,6 +64,16 @@ class Reading:
         return [] if isinstance(self.record, Job) else self.record.logs
 
     @property
+    def kept(self) -> Mapping[str, Any]:
+        """What the body kept, over all of its attempts."""
+        return {} if isinstance(self.record, Job) else self.record.kept
+
+    @property
+    def headers(self) -> Mapping[str, Any]:
+        """What it was sent with, beside its arguments."""
+        return self.record.headers
+
+    @property
     def result(self) -> Any:
         """What the body returned, or None."""
         return self.record.result if isinstance(self.record, Final) else None

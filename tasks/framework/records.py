@@ -106,7 +106,8 @@ class Run(Record):
     ``ended`` then says how: ``retry`` (it raised, and the next one may start at ``due``),
     ``handed`` (its process was asked to stop) or ``lost`` (its process died). ``tried`` and
     ``losses`` count the earlier attempts that raised and that were lost.
-    ``never`` on attempt 1 is the mark that no attempt will ever start.
+    ``never`` on attempt 1 is the mark that no attempt will ever start. ``logs`` and ``kept`` go
+    on from attempt to attempt.
     """
 
     beat: float = 0.0
@@ -116,8 +117,10 @@ class Run(Record):
     task: str = ""
     owner: str | None = None
     created: float = 0.0
+    headers: dict[str, Any] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
     logs: list[str] = field(default_factory=list)
+    kept: dict[str, Any] = field(default_factory=dict)
     never: str | None = None
     ended: str | None = None
     due: float = 0.0
@@ -131,7 +134,7 @@ class Run(Record):
 
     @classmethod
     def of(cls, job: Job, before: Run | None, *, worker: str, now: float) -> Self:
-        """Begin the attempt behind ``before``; what that one had logged is kept."""
+        """Begin the attempt behind ``before``; what that one had logged and kept goes on."""
         return cls(
             tried=before.tried + (before.ended == RETRY) if before else 0,
             losses=before.fallen if before else 0,
@@ -142,7 +145,9 @@ class Run(Record):
             task=job.task,
             owner=job.owner,
             created=job.created,
+            headers=job.headers,
             logs=[*before.logs] if before else [],
+            kept={**before.kept} if before else {},
         )
 
 
@@ -165,6 +170,7 @@ class Ending(Record):
     started: float | None = None
     meta: dict[str, Any] = field(default_factory=dict)
     logs: list[str] = field(default_factory=list)
+    kept: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -173,7 +179,8 @@ class Ending(Record):
         """Say how a run ended, keeping what its newest attempt had reported."""
         if run is None:
             return cls(state, result, error)
-        return cls(state, result, error, run.attempt, run.started, run.meta, run.logs)
+        told = (run.attempt, run.started, run.meta, run.logs, run.kept)
+        return cls(state, result, error, *told)
 
 
 @dataclass(frozen=True)
@@ -202,6 +209,7 @@ class Final(Record):
     error: Json | None = None
     meta: dict[str, Any] = field(default_factory=dict)
     logs: list[str] = field(default_factory=list)
+    kept: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, job: Job, ending: Ending, now: float) -> Self:

@@ -79,14 +79,17 @@ def test_a_claim_looks_at_stop_after_it_was_made(rig: Rig) -> None:
 
 
 def test_a_second_attempt_keeps_the_log_and_the_start_of_the_first(rig: Rig) -> None:
-    rig.protocol.submit(request())
+    rig.protocol.submit(request(headers={"a": 1}))
     first = claim(rig)
     assert first is not None
-    rig.protocol.silence("J", Run(**{**first.run.to_json(), "logs": ["one"]}))
+    told = {"logs": ["one"], "kept": {"tries": 1}}
+    rig.protocol.silence("J", Run(**{**first.run.to_json(), **told}))
     rig.clock.now += 1
 
     second = claim(rig)
 
     assert second is not None
     assert second.run.logs == ["one"]
+    assert second.run.kept == {"tries": 1}
+    assert second.run.headers == {"a": 1}
     assert second.run.started == first.run.started

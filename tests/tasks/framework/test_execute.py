@@ -118,6 +118,19 @@ def test_progress_and_log_lines_are_seen_while_the_body_runs(rig: Rig) -> None:
     assert [line.split("] ")[1] for line in reading.logs] == ["half way"]
 
 
+def test_what_is_kept_goes_on_from_attempt_to_attempt_and_progress_does_not(rig: Rig) -> None:
+    def body() -> None:
+        current.keep(tries=[*current.kept.get("tries", []), current.attempt])
+        if current.attempt == 1:
+            current.progress(half=True)
+            current.retry(after=0)
+
+    reading = run(rig, body, retry={"limit": 1}, headers={"a": 1})
+
+    assert (reading.kept, reading.meta) == ({"tries": [1, 2]}, {})
+    assert reading.headers == {"a": 1}
+
+
 def test_a_log_is_bounded(rig: Rig) -> None:
     def body() -> None:
         for n in range(600):
