@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import queue
 import socket
-import threading
-import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 from urllib.parse import urljoin
 
 import requests
@@ -20,9 +18,8 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, Rea
 from urllib3.poolmanager import PoolManager
 
 from comfy_runner.addresses import BlockedAddress, Network, check, parse, vet
+from comfy_runner.deadline import Deadline, within
 
-CONNECT_SECONDS = 5.0
-SILENCE_SECONDS = 15.0
 MOST_REDIRECTS = 3
 CHUNK_BYTES = 64 * 1024
 
@@ -32,6 +29,21 @@ Resolver = Callable[[str, int], Addresses]
 """From a host and a port to its addresses, each with its family; raises OSError."""
 
 _AGAIN = frozenset({408, 425, 429})
+
+Patience = tuple[float, float]
+"""How many seconds a connection may take to be made, and how many a server may say nothing."""
+
+FETCHING: Patience = (5.0, 15.0)
+POSTING: Patience = (10.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said to a request; `body` is the beginning of it, empty if all went well."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 class TooLarge(Exception):
@@ -52,50 +64,6 @@ def resolve(host: str, port: int) -> Addresses:
     return [(family, str(address[0])) for family, _, _, _, address in found]
 
 
-class Deadline:
-    """A moment at which every socket in use is shut down.
-
-    A timeout of a socket counts silence only: a server that sends a byte now and then never
-    meets one, neither in the handshake nor in headers or body.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-        self._sockets: list[socket.socket] = []
-        self._lock = threading.Lock()
-        self._timer = threading.Timer(seconds, self._shut)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        with self._lock:
-            for each in self._sockets:
-                each.close()
-            self._sockets.clear()
-
-    @property
-    def remaining(self) -> float:
-        """How many seconds are left, never less than none."""
-        return max(0.0, self._end - time.monotonic())
-
-    def watch(self, opened: socket.socket) -> None:
-        """Shut `opened` down at the end, through a duplicate: TLS takes the socket itself over."""
-        with self._lock:
-            self._sockets.append(opened.dup())
-        if not self.remaining:
-            self._shut()
-
-    def _shut(self) -> None:
-        with self._lock:
-            for each in self._sockets:
-                with contextlib.suppress(OSError):  # it has been closed by its other end
-                    each.shutdown(socket.SHUT_RDWR)
-
-
 class Outbound:
     """Requests to public addresses, and to those in the networks of `allow`.
 
@@ -113,7 +81,7 @@ class Outbound:
     ) -> None:
         self._allow = tuple(allow)
         self._resolve = resolver
-        self._authorities = authorities
+        self._verify = str(authorities) if authorities else True
 
     def download(self, url: str, path: Path, *, max_bytes: int, seconds: float) -> None:
         """Write what is at `url` to `path`; follow a few redirects, each checked like the first.
@@ -124,7 +92,7 @@ class Outbound:
             NotFetched: No whole answer came within `seconds`, or none that is a file.
             OSError: `path` cannot be written.
         """
-        with Deadline(seconds) as deadline, self._session(deadline) as session:
+        with Deadline(seconds) as deadline, self._session(deadline, FETCHING) as session:
             try:
                 with self._follow(session, url) as answer:
                     _write(answer, path, max_bytes)
@@ -138,6 +106,45 @@ class Outbound:
             if not deadline.remaining:
                 raise NotFetched(f"it took more than {seconds:g} seconds")
 
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        seconds: float,
+        max_bytes: int = 1024,
+    ) -> Answer:
+        """Send `body` and return what was answered, a redirect being an answer like any other.
+
+        No more than `max_bytes` are read, and none of an answer that says that all went well.
+
+        Raises:
+            BlockedAddress: The URL leads where it must not.
+            NotFetched: No answer came within `seconds`.
+        """
+        vet(url, self._allow)
+        with Deadline(seconds) as deadline, self._session(deadline, POSTING) as session:
+            try:
+                with session.post(
+                    url,
+                    data=body,
+                    headers={**headers, "Connection": "close"},
+                    stream=True,
+                    allow_redirects=False,
+                    timeout=POSTING,
+                    verify=self._verify,
+                ) as answer:
+                    told = b"" if answer.ok else _beginning(answer, max_bytes)
+            except (requests.RequestException, HTTPError) as error:
+                if deadline.remaining:
+                    raise NotFetched(_reason(error)) from error
+                raise NotFetched(f"it took more than {seconds:g} seconds") from error
+            # Its end shuts the socket, which looks like the end of the headers.
+            if not (deadline.remaining or told):
+                raise NotFetched(f"it took more than {seconds:g} seconds")
+            return Answer(answer.status_code, answer.headers, told)
+
     @contextlib.contextmanager
     def _follow(self, session: requests.Session, url: str) -> Iterator[requests.Response]:
         for _ in range(1 + MOST_REDIRECTS):
@@ -146,8 +153,8 @@ class Outbound:
                 url,
                 stream=True,
                 allow_redirects=False,
-                timeout=(CONNECT_SECONDS, SILENCE_SECONDS),
-                verify=str(self._authorities) if self._authorities else True,
+                timeout=FETCHING,
+                verify=self._verify,
             ) as answer:
                 target = session.get_redirect_target(answer)
                 if target is None:
@@ -157,21 +164,23 @@ class Outbound:
             url = urljoin(url, target)
         raise NotFetched(f"it redirects more than {MOST_REDIRECTS} times", transient=False)
 
-    def _session(self, deadline: Deadline) -> requests.Session:
+    def _session(self, deadline: Deadline, patience: Patience) -> requests.Session:
         session = requests.Session()
         session.trust_env = False  # no proxies, no netrc
         session.headers["Accept-Encoding"] = "identity"
-        adapter = _Adapter(self._opener(deadline))
+        adapter = _Adapter(self._opener(deadline, patience))
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         return session
 
-    def _opener(self, deadline: Deadline) -> Callable[[str, int], socket.socket]:
+    def _opener(
+        self, deadline: Deadline, patience: Patience
+    ) -> Callable[[str, int], socket.socket]:
         def connect(host: str, port: int) -> socket.socket:
             failure: OSError = TimeoutError("there is no time left")
             for family, address in self._addresses(host, port, deadline):
                 try:
-                    return self._connect(family, (address, port), deadline)
+                    return self._connect(family, (address, port), deadline, patience)
                 except OSError as error:
                     failure = error
             raise failure
@@ -180,43 +189,25 @@ class Outbound:
 
     def _addresses(self, host: str, port: int, deadline: Deadline) -> Addresses:
         """Look the name up; one address that is not allowed refuses it altogether."""
-        found = _within(deadline, lambda: self._resolve(host, port))
+        found = within(deadline, lambda: self._resolve(host, port))
         for _, address in found:
             check(parse(address), port, self._allow)
         return found
 
-    def _connect(self, family: int, address: tuple[str, int], deadline: Deadline) -> socket.socket:
+    def _connect(
+        self, family: int, address: tuple[str, int], deadline: Deadline, patience: Patience
+    ) -> socket.socket:
         opened = socket.socket(family, socket.SOCK_STREAM)
         try:
-            opened.settimeout(max(0.001, min(CONNECT_SECONDS, deadline.remaining)))
+            opened.settimeout(max(0.001, min(patience[0], deadline.remaining)))
             opened.connect(address)
             check(parse(opened.getpeername()[0]), address[1], self._allow)
-            opened.settimeout(SILENCE_SECONDS)
+            opened.settimeout(patience[1])
             deadline.watch(opened)
         except BaseException:
             opened.close()
             raise
         return opened
-
-
-def _within(deadline: Deadline, look_up: Callable[[], Addresses]) -> Addresses:
-    """Return what `look_up` does, unless it outlasts the deadline: nothing can interrupt it."""
-    answers: queue.SimpleQueue[Addresses | OSError] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            answers.put(look_up())
-        except (OSError, UnicodeError) as error:
-            answers.put(OSError(f"the name is not known: {error}"))
-
-    threading.Thread(target=run, daemon=True).start()
-    try:
-        found = answers.get(timeout=deadline.remaining)
-    except queue.Empty:
-        raise TimeoutError("the name was not found in time") from None
-    if isinstance(found, OSError):
-        raise found
-    return found
 
 
 class _Adapter(HTTPAdapter):
@@ -280,6 +271,17 @@ def _write(answer: requests.Response, path: Path, max_bytes: int) -> None:
         raise NotFetched(f"it broke off after {received} of {promised} bytes")
     if not received and promised != "0":  # the headers may have been cut off
         raise NotFetched("the answer is empty")
+
+
+def _beginning(answer: requests.Response, max_bytes: int) -> bytes:
+    """Read the first bytes, or those that come before the connection breaks."""
+    read = b""
+    with contextlib.suppress(HTTPError):
+        while len(read) < max_bytes and (
+            chunk := answer.raw.read1(max_bytes - len(read), decode_content=False)
+        ):
+            read += chunk
+    return read
 
 
 def _reason(error: Exception) -> str:

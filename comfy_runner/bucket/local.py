@@ -267,6 +267,6 @@ def read_secret(path: Path) -> bytes:
     if len(secret) != _SECRET_BYTES:
         raise BucketError(
             f"{path.name} holds {len(secret)} bytes, not {_SECRET_BYTES}: delete it to get a new "
-            "one (URLs given out before stop working)"
+            "one (what was signed with it before is then no longer valid)"
         )
     return secret
