@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,15 +13,16 @@ BUSY_SECONDS = 30.0
 
 
 class Database:
-    """A connection per thread, in WAL mode: readers never wait, writers wait for each other.
+    """Connections in WAL mode: readers never wait, writers wait for each other.
 
+    Any number of threads may use it; there are as many connections as were ever needed at once.
     Writes survive the death of any process. `durable` ones also survive a power cut, which
     costs a disk flush, and with them everything written before.
     """
 
     def __init__(self, path: Path, schema: str) -> None:
         self.path = path
-        self._local = threading.local()
+        self._idle: list[sqlite3.Connection] = []
         path.parent.mkdir(parents=True, exist_ok=True)
         with self.transaction() as connection:
             for statement in schema.split(";"):
@@ -30,45 +30,67 @@ class Database:
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """Run one statement, as a transaction of its own; return its rows."""
-        return self._connection().execute(sql, values).fetchall()
+        with self._lent() as connection:
+            return connection.execute(sql, values).fetchall()
 
     def change(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Run one statement; return how many rows it changed."""
-        return self._connection().execute(sql, values).rowcount
+        with self._lent() as connection:
+            return connection.execute(sql, values).rowcount
 
     def durable(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Do as `change`, and wait until it is on the disk."""
-        connection = self._connection()
-        connection.execute("PRAGMA synchronous=FULL")
-        try:
-            return connection.execute(sql, values).rowcount
-        finally:
-            connection.execute("PRAGMA synchronous=NORMAL")
+        with self._lent() as connection:
+            connection.execute("PRAGMA synchronous=FULL")
+            try:
+                return connection.execute(sql, values).rowcount
+            finally:
+                connection.execute("PRAGMA synchronous=NORMAL")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Group statements; the write lock is taken at once, so none of them can be refused."""
-        connection = self._connection()
-        connection.execute("BEGIN IMMEDIATE")
+        with self._lent() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def separate(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection that nobody else ever uses."""
+        connection = self._connect()
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        while self._idle:
+            self._idle.pop().close()
+
+    @contextmanager
+    def _lent(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection used last to one thread; one that met an error is not kept."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connect()
         try:
             yield connection
         except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
-
-    def close(self) -> None:
-        """Close this thread's connection."""
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
             connection.close()
-            self._local.connection = None
+            raise
+        self._idle.append(connection)
 
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            self._local.connection = connection
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
         return connection

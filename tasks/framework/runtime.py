@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 from tasks.framework.errors import NotConfigured
 from tasks.framework.protocol import Protocol
+from tasks.framework.watching import Watch
 from tasks.framework.worker import Worker
 
 W = TypeVar("W", bound=Worker)
@@ -20,6 +22,11 @@ class Runtime:
     protocol: Protocol
     factories: Mapping[type[Worker], Callable[[], Worker]] = field(default_factory=dict)
     _workers: dict[type[Worker], Worker] = field(default_factory=dict)
+
+    @cached_property
+    def watch(self) -> Watch:
+        """What wakes those who wait in this process for records to change."""
+        return Watch(self.protocol.store)
 
     def worker(self, kind: type[W]) -> W:
         """Return this process's worker of that class, started on its first use."""

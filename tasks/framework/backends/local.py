@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS calls(
     worker TEXT
 );
 CREATE INDEX IF NOT EXISTS calls_waiting ON calls(pool, due, call) WHERE worker IS NULL;
+CREATE INDEX IF NOT EXISTS calls_in_hand ON calls(pool) WHERE worker IS NOT NULL;
 CREATE INDEX IF NOT EXISTS calls_by_run ON calls(run)
 """
 
@@ -65,6 +66,29 @@ class LocalBackend:
     def nudge(self) -> None:
         """Have every busy worker look at its records."""
         ring_all(self.nudges)
+
+    def ahead(self, call_id: str, most: int) -> int | None:
+        """Count the messages that will be claimed before this one, up to ``most``.
+
+        None: it does not wait.
+        """
+        sql = "SELECT pool, due FROM calls WHERE call = ? AND worker IS NULL"
+        rows = self._database.execute(sql, (call_id,))
+        if not rows:
+            return None
+        sql = """
+            SELECT count(*) FROM (
+                SELECT 1 FROM calls WHERE pool = ? AND worker IS NULL AND (due, call) < (?, ?)
+                LIMIT ?
+            )
+        """
+        count: int = self._database.execute(sql, (*rows[0], int(call_id), most))[0][0]
+        return count
+
+    def in_hand(self, pool: str) -> list[str]:
+        """Return the runs whose messages the pool's workers have claimed."""
+        sql = "SELECT run FROM calls WHERE pool = ? AND worker IS NOT NULL"
+        return [run for (run,) in self._database.execute(sql, (pool,))]
 
     def lives(self, worker: str) -> bool:
         """Whether a worker process of that name runs."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from tasks.framework.stores import Json
 
@@ -15,17 +16,20 @@ class MemoryStore:
     def __init__(self) -> None:
         self._records: dict[str, str] = {}
         self._lock = threading.Lock()
+        self._changes = 0
 
     def add(self, key: str, value: Json) -> bool:
         """Store only if absent."""
         text = _dump(value)
         with self._lock:
+            self._changes += 1
             return self._records.setdefault(key, text) is text
 
     def put(self, key: str, value: Json) -> None:
         """Store, replacing what was there."""
         text = _dump(value)
         with self._lock:
+            self._changes += 1
             self._records[key] = text
 
     def get(self, key: str) -> Json | None:
@@ -36,6 +40,7 @@ class MemoryStore:
     def delete(self, *keys: str, if_value: Json | None = None) -> None:
         """Remove them, with ``if_value`` only if that is their value."""
         with self._lock:
+            self._changes += 1
             for key in keys:
                 if if_value is None or self._records.get(key) == _dump(if_value):
                     self._records.pop(key, None)
@@ -45,6 +50,11 @@ class MemoryStore:
         with self._lock:
             found = sorted(item for item in self._records.items() if item[0].startswith(prefix))
         return iter([(key, _load(text)) for key, text in found])
+
+    @contextmanager
+    def observed(self) -> Iterator[Callable[[], int]]:
+        """Give how often something was written or removed."""
+        yield lambda: self._changes
 
 
 def _dump(value: Json) -> str:

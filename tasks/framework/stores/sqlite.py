@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.framework.database import Database
@@ -59,6 +60,13 @@ class SqliteStore:
         sql = "SELECT key, value FROM records WHERE key >= ? AND key < ? ORDER BY key"
         for key, value in self._database.execute(sql, (prefix, prefix + LAST)):
             yield key, _load(value)
+
+    @contextmanager
+    def observed(self) -> Iterator[Callable[[], int]]:
+        """Give what SQLite itself counts of other connections' changes; it reads no table."""
+        with self._database.separate() as connection:
+            # https://www.sqlite.org/pragma.html#pragma_data_version
+            yield lambda: int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
 def _dump(value: Json) -> str:

@@ -1,0 +1,41 @@
+"""A job is one run of `run_workflow` as its owner sees it: submit, get, list, cancel, retry."""
+
+from tasks.jobs.ending import cancel, delete
+from tasks.jobs.errors import (
+    InputsGone,
+    InvalidCursor,
+    JobLimitReached,
+    JobNotEnded,
+    JobNotFound,
+    KeyInUse,
+    KeyReused,
+)
+from tasks.jobs.idempotency import Hold, forget_keys, hold
+from tasks.jobs.model import ENDED, Job, JobError, Page, Status
+from tasks.jobs.reading import get, list_jobs, watch
+from tasks.jobs.sending import retry, submit
+
+__all__ = [
+    "ENDED",
+    "Hold",
+    "InputsGone",
+    "InvalidCursor",
+    "Job",
+    "JobError",
+    "JobLimitReached",
+    "JobNotEnded",
+    "JobNotFound",
+    "KeyInUse",
+    "KeyReused",
+    "Page",
+    "Status",
+    "cancel",
+    "delete",
+    "forget_keys",
+    "get",
+    "hold",
+    "list_jobs",
+    "retry",
+    "submit",
+    "watch",
+]
