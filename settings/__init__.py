@@ -126,6 +126,12 @@ class Settings:
         "Private networks that media and webhook URLs may reach, such as 10.1.0.0/16"
     )
 
+    webhook_secret: str | None = kinds.webhook_secrets(
+        "Secrets that sign webhooks, each whsec_ and base64, parted by blanks or commas: all of "
+        "them sign; made once in DATA_DIR if unset"
+    )
+    webhook_workers: int = kinds.number(1, 1, 64, "processes", "Processes that send webhooks")
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
         """Return the settings in `environ`, where blank means unset; raise SettingsError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import ipaddress
 import re
@@ -93,6 +94,25 @@ def secret(meaning: str) -> Any:
     """Return a setting that is never shown."""
     rule = "made of visible ASCII characters without spaces"
     return text(None, r"[\x21-\x7e]+", rule, meaning, secret=True)
+
+
+def webhook_secrets(meaning: str) -> Any:
+    """Return a setting that lists secrets as Standard Webhooks wants them; never shown."""
+    return setting(None, meaning, _parse_webhook_secrets, secret=True)
+
+
+def _parse_webhook_secrets(text: str) -> str:
+    for secret in re.split(r"[\s,]+", text.strip(" ,")):
+        try:
+            size = len(base64.b64decode(secret.removeprefix("whsec_"), validate=True))
+        except ValueError:
+            size = 0
+        if not (secret.startswith("whsec_") and 24 <= size <= 64):
+            raise ValueError(
+                "each must be whsec_ and the base64 of 24 to 64 random bytes, as "
+                "`openssl rand -base64 32` prints them"
+            )
+    return text
 
 
 def path(default: Path | None, meaning: str) -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tasks.jobs import Job
+if TYPE_CHECKING:
+    from tasks.jobs import Job
 
 
 def job_document(job: Job, link: Callable[[str], str]) -> dict[str, Any]:

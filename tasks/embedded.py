@@ -26,6 +26,8 @@ from tasks.framework.schedule import Every, Period
 from tasks.framework.scheduler import Scheduler
 from tasks.framework.stores.sqlite import SqliteStore
 from tasks.framework.task import CPU, pool_of, registry
+from tasks.webhook import Courier
+from tasks.webhook_courier import courier
 
 TIMING = Timing(stale=15.0, grace=15.0, beat=1.0, report=0.1)
 """One machine has one clock, and writes cost no network call: progress ten times a second."""
@@ -33,7 +35,11 @@ TIMING = Timing(stale=15.0, grace=15.0, beat=1.0, report=0.1)
 DATABASE = "tasks.db"
 """The file in the data directory that holds every record."""
 
-WORKERS: dict[str, type[Worker] | None] = {ComfyWorker.pool: ComfyWorker, CPU: None}
+WORKERS: dict[str, type[Worker] | None] = {
+    ComfyWorker.pool: ComfyWorker,
+    CPU: None,
+    Courier.pool: Courier,
+}
 """What the processes of each pool hold."""
 
 
@@ -53,7 +59,11 @@ def work(settings: Settings, pool: str, name: str, *, supervised: bool = False) 
     """
     if pool not in WORKERS:
         raise ValueError(f"there is no pool {pool!r}: choose one of {', '.join(sorted(WORKERS))}")
-    backend = _use(settings, {ComfyWorker: lambda: _comfy_worker(settings, name)})
+    factories: dict[type[Worker], Callable[[], Worker]] = {
+        ComfyWorker: lambda: _comfy_worker(settings, name),
+        Courier: lambda: courier(settings),
+    }
+    backend = _use(settings, factories)
     process = WorkerProcess(backend, pool=pool, name=name, supervised=supervised)
     try:
         process.run(WORKERS[pool])
@@ -67,7 +77,11 @@ class Cluster:
     def __init__(self, settings: Settings, command: Command) -> None:
         self._settings = settings
         self._backend = _use(settings, {})
-        pools = {ComfyWorker.pool: settings.workers, CPU: 1}
+        pools = {
+            ComfyWorker.pool: settings.workers,
+            CPU: 1,
+            Courier.pool: settings.webhook_workers,
+        }
         self._supervisor = Supervisor(pools, command, self._bury)
         self._scheduler = Scheduler(periodic(settings), time.time)
         self._running = ExitStack()

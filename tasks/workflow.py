@@ -11,6 +11,8 @@ from comfy_runner.progress import Snapshot
 from comfy_runner.work import Work
 from comfy_runner.worker import ComfyWorker
 from tasks.framework import current, task
+from tasks.webhook_events import Announcer, announcing
+from tasks.webhook_target import WEBHOOK
 
 
 @task(worker=ComfyWorker)
@@ -21,18 +23,25 @@ def run_workflow(comfy: ComfyWorker, request: Mapping[str, Any]) -> dict[str, An
         ComfyError: with a code and, where one is to blame, the node.
     """
     work = Work.from_json(request)
-    outputs = comfy.run(work, job_id=current.id or str(uuid.uuid4()), listener=_Reporter())
+    job_id = current.id or str(uuid.uuid4())
+    with announcing(job_id, current.headers.get(WEBHOOK)) as announcer:
+        outputs = comfy.run(work, job_id=job_id, listener=_Reporter(announcer))
     return {"outputs": [output.to_json() for output in outputs]}
 
 
 class _Reporter:
-    """Tells the run's record what a `Listener` hears."""
+    """Tells the run's record, and who wants to hear of it, what a `Listener` hears."""
+
+    def __init__(self, announcer: Announcer | None) -> None:
+        self._announcer = announcer
 
     def progress(self, snapshot: Snapshot) -> None:
         current.progress(**snapshot.to_json())
 
     def outputs(self, outputs: tuple[Output, ...]) -> None:
         current.progress(outputs=[output.to_json() for output in outputs])
+        if self._announcer:
+            self._announcer.outputs(outputs)
 
     def log(self, line: str) -> None:
         current.log(line)
