@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from tasks.document import timestamp
 from tasks.framework import AsyncResult, RunUnfinished, State, UnknownRun, runtime
 from tasks.framework.reading import Reading, read
 from tasks.framework.records import Final
@@ -46,6 +47,16 @@ class Delivery:
     state: str
     attempts: tuple[Mapping[str, Any], ...]
     next_attempt_at: datetime | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as the API tells it."""
+        return {
+            "id": self.id,
+            "type": self.type,
+            "state": self.state,
+            "attempts": [dict(each) for each in self.attempts],
+            "next_attempt_at": timestamp(self.next_attempt_at),
+        }
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from tenacity.wait import wait_random_exponential
 
 from comfy_runner.addresses import BlockedAddress
 from comfy_runner.safe_http import Answer, NotFetched, Outbound
+from tasks.document import timestamp
 from tasks.webhook_signing import signed
 
 SECONDS = 15.0
@@ -59,7 +61,7 @@ class Try:
     def to_json(self) -> dict[str, Any]:
         """Return what is kept of it for the job's owner."""
         return {
-            "at": self.at,
+            "at": timestamp(datetime.fromtimestamp(self.at, UTC)),
             "status": self.status,
             "duration_seconds": round(self.seconds, 3),
             "error": self.error,
@@ -75,11 +77,13 @@ class Sender:
         outbound: Outbound,
         secrets: Sequence[str],
         *,
+        seconds: float = SECONDS,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._outbound = outbound
         self._secrets = tuple(secrets)
+        self._seconds = seconds
         self._clock = clock
         self._sleep = sleep
 
@@ -111,7 +115,7 @@ class Sender:
         facts: dict[str, Any]
         try:
             answer = self._outbound.post(
-                url, body, headers, seconds=SECONDS, max_bytes=MOST_ANSWER_BYTES
+                url, body, headers, seconds=self._seconds, max_bytes=MOST_ANSWER_BYTES
             )
             facts = _facts(answer, at)
         except BlockedAddress as error:

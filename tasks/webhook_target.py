@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from ipaddress import ip_network
 from typing import Any, Self
 
-from comfy_runner.addresses import BlockedAddress, vet
+from comfy_runner.addresses import BlockedAddress, Network, vet
+
+Allowed = Collection[Network]
+"""The private networks that webhooks may reach."""
 
 WEBHOOK = "webhook"
 """The header of a job's run that holds its webhook."""
@@ -69,16 +71,14 @@ class Webhook:
         return self.url.partition("#")[0].partition("?")[0]
 
 
-def check_url(url: str, allow: Collection[str]) -> None:
+def check_url(url: str, allow: Allowed) -> None:
     """Check all of a webhook's URL that can be checked before its name is looked up.
-
-    `allow` lists private networks that may be reached, as OUTBOUND_ALLOW does.
 
     Raises:
         WebhookRefused: It is malformed, not HTTP, carries a user or password, or leads inward.
     """
     try:
-        vet(url, tuple(map(ip_network, allow)))
+        vet(url, allow)
     except BlockedAddress as error:
         raise WebhookRefused(str(error)) from error
 
