@@ -6,14 +6,21 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import click
 from waitress.server import create_server
 from waitress.wasyncore import close_all
 
+from web.waiting import STOPPING
+
 THREADS = 16
+"""How many ordinary requests are answered at a time."""
+
+CONNECTIONS = 400
+"""How many clients may be connected without waiting; more are not heard until one has gone."""
+
 STOP_SECONDS = 10
 
 WsgiApplication = Callable[..., Iterable[bytes]]
@@ -43,15 +50,31 @@ def url_of(host: str, listening: socket.socket) -> str:
 
 
 @contextmanager
-def serve_http(application: WsgiApplication, listening: socket.socket) -> Iterator[None]:
-    """Answer requests during the block; requests being answered at its end are finished."""
+def serve_http(
+    application: WsgiApplication, listening: socket.socket, *, waiting: int = 0
+) -> Iterator[None]:
+    """Answer requests during the block; requests being answered at its end are finished.
+
+    The application may keep so many requests ``waiting``: each has a thread to itself, and those
+    of the ordinary ones stay free. It is told in the environ when to let go of them.
+    """
+    stopping = Event()
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ[STOPPING] = stopping.is_set
+        return application(environ, start_response)
+
     connections: dict[int, Any] = {}
     # Any: for one socket it is a single server, which the published types do not say
     server: Any = create_server(
-        application,
+        answer,
         map=connections,
         sockets=[listening],
-        threads=THREADS,
+        threads=THREADS + waiting,
+        connection_limit=CONNECTIONS + waiting,
+        asyncore_use_poll=True,  # select() knows no descriptor above 1023
+        # so that a client that goes while its request waits is seen to go
+        channel_request_lookahead=1,
         ident=None,
         clear_untrusted_proxy_headers=True,
     )
@@ -60,6 +83,7 @@ def serve_http(application: WsgiApplication, listening: socket.socket) -> Iterat
     try:
         yield
     finally:
+        stopping.set()
         server.task_dispatcher.shutdown(timeout=STOP_SECONDS)
         # Closed by its own thread: a descriptor closed under select() could be somebody else's.
         server.trigger.pull_trigger(lambda: close_all(connections, ignore_all=True))

@@ -68,7 +68,7 @@ def service(chosen: Settings, parts: Parts | None = None) -> Iterator[Service]:
         application = parts.application(chosen)
         with (
             parts.cluster(chosen, worker_command(chosen)) as cluster,
-            serve_http(application, socket),
+            serve_http(application, socket, waiting=chosen.max_streams),
         ):
             yield Service(url_of(chosen.host, socket), cluster.ready)
 

@@ -117,6 +117,12 @@ class Settings:
     max_request_megabytes: int = kinds.number(
         100, 1, 1024, "megabytes", "Largest request body that the API accepts"
     )
+    max_streams: int = kinds.number(
+        256, 1, 2000, "requests", "Event streams and waiting requests open at a time"
+    )
+    max_streams_per_key: int = kinds.number(
+        100, 1, 2000, "requests", "Event streams and waiting requests that one key may have open"
+    )
     media_max_files: int = kinds.number(10, 1, 100, "files", "Input files that one job may have")
     media_max_megabytes: int = kinds.number(50, 1, 1024, "megabytes", "Largest input file")
     media_fetch_seconds: int = kinds.number(

@@ -22,6 +22,8 @@ def job_document(job: Job, link: Callable[[str], str]) -> dict[str, Any]:
         "total_steps": job.total_steps,
         "nodes_done": job.nodes_done,
         "nodes_total": job.nodes_total,
+        "queue_position": job.queue_position,
+        "estimated_wait_seconds": job.estimated_wait_seconds,
         "outputs": _output_documents(job, link),
         "logs": list(job.logs),
         "error": error
@@ -36,6 +38,7 @@ def job_document(job: Job, link: Callable[[str], str]) -> dict[str, Any]:
         "started_at": timestamp(job.started_at),
         "completed_at": timestamp(job.completed_at),
         "user_id": job.user_id,
+        "retry_of": job.retry_of,
         "webhook": job.webhook
         and {"url": job.webhook.shown_url, "events": list(job.webhook.events)},
     }

@@ -12,6 +12,7 @@ from tasks.framework import runtime, task
 from tasks.framework.task import registry
 from tasks.framework.tick import purge as purge_records
 from tasks.framework.tick import tick as sweep
+from tasks.jobs import forget_keys
 
 DAY = 86_400.0
 
@@ -63,6 +64,7 @@ def purge() -> int:
     for declared in list(registry.values()):
         if declared.period:
             dropped += protocol.archive.purge(task=declared.name, before=before)
+    dropped += forget_keys()
     for files in _files:
         before = protocol.clock() - files.seconds
         dropped += files.open_bucket().purge(FOLDER, before=before)

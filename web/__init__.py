@@ -9,7 +9,13 @@ import tasks.jobs
 from comfy_runner.bucket import Bucket, LocalBucket, open_bucket
 from settings import Settings
 from web import auth, errors, files, health
-from web.v1.jobs import JobRoutes, Jobs
+from web.v1.events import EventRoutes
+from web.v1.jobs import JobRoutes
+from web.v1.ports import Jobs
+from web.v1.reading import ReadingRoutes
+from web.v1.telling import Telling
+from web.v1.validation import ValidationRoutes
+from web.waiting import Waiting
 
 __all__ = ["create_app"]
 
@@ -33,7 +39,12 @@ def create_app(
     app.register_blueprint(health.blueprint)
     if isinstance(bucket, LocalBucket):
         app.register_blueprint(files.blueprint(bucket))
-    app.register_blueprint(JobRoutes(settings, jobs, bucket).blueprint())
+    telling = Telling(settings, bucket)
+    waiting = Waiting(settings.max_streams, settings.max_streams_per_key)
+    app.register_blueprint(JobRoutes(settings, jobs, telling).blueprint())
+    app.register_blueprint(ReadingRoutes(jobs, telling, waiting).blueprint())
+    app.register_blueprint(EventRoutes(jobs, telling, waiting).blueprint())
+    app.register_blueprint(ValidationRoutes(settings, jobs).blueprint())
     return app
 
 

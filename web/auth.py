@@ -10,10 +10,13 @@ from collections.abc import Collection
 from hashlib import sha256
 from pathlib import Path
 
-from flask import Flask, request
+from flask import Flask, g, request
 
 from settings import Settings, SettingsError
 from web.errors import ProblemError
+
+MASTER = "master"
+"""What the one key of a deployment is called where callers are told apart."""
 
 
 def api_key(settings: Settings) -> str:
@@ -62,8 +65,15 @@ def require_key(app: Flask, key: str, *, public: Collection[str]) -> None:
             raise _refused("The request has no key", 'Bearer realm="api"')
         if not hmac.compare_digest(_digest(token.strip()), expected):
             raise _refused("The key is wrong", 'Bearer realm="api", error="invalid_token"')
+        g.caller = MASTER
 
     app.before_request(check)
+
+
+def caller() -> str:
+    """Return who sent the request at hand: the name of a key, which is no secret."""
+    name: str = g.caller
+    return name
 
 
 def _digest(key: str) -> bytes:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from comfy_runner.bucket import Bucket
 from comfy_runner.graph import Graph
 from comfy_runner.media import Media
 from settings import Settings
-from tasks.jobs import InvalidCursor, Job, JobLimitReached, JobNotFound, Page, Status
-
-ENDED = {Status.COMPLETED, Status.FAILED, Status.CANCELLED}
+from tasks.framework.watching import Wait
+from tasks.jobs import (
+    Hold,
+    InvalidCursor,
+    Job,
+    JobLimitReached,
+    JobNotEnded,
+    JobNotFound,
+    Page,
+    Status,
+)
+from tasks.webhook_target import Webhook
 
 
 def a_job(job_id: str = "job-1", **facts: object) -> Job:
@@ -42,6 +54,7 @@ class MemoryJobs:
         self.submitted: list[Graph] = []
         self.media: list[tuple[Media, ...]] = []
         self.temp_outputs: list[bool] = []
+        self.timeouts: list[int | None] = []
         self.failure: Exception | None = None
 
     def submit(
@@ -52,6 +65,9 @@ class MemoryJobs:
         settings: Settings,
         media: Sequence[Media] = (),
         temp_outputs: bool = False,
+        webhook: Webhook | None = None,
+        timeout_seconds: int | None = None,
+        held: Hold | None = None,
     ) -> Job:
         if self.failure:
             raise self.failure
@@ -60,6 +76,7 @@ class MemoryJobs:
         self.submitted.append(graph)
         self.media.append(tuple(media))
         self.temp_outputs.append(temp_outputs)
+        self.timeouts.append(timeout_seconds)
         number = len(self.kept) + 1
         born = a_job().created_at + timedelta(seconds=number)
         job = a_job(f"job-{number}", user_id=user_id, created_at=born, nodes_total=len(graph))
@@ -73,9 +90,26 @@ class MemoryJobs:
             raise JobNotFound(job_id)
         return self.kept[job_id]
 
+    def retry(
+        self, job_id: str, *, settings: Settings, bucket: Bucket, held: Hold | None = None
+    ) -> Job:
+        raise NotImplementedError
+
+    def hold(self, caller: str, key: str, request: Any) -> AbstractContextManager[Hold]:
+        raise NotImplementedError
+
+    @contextmanager
+    def watch(self) -> Iterator[Wait]:
+        yield lambda seconds: None
+
+    def delete(self, job_id: str, *, bucket: Bucket) -> None:
+        if not self.get(job_id).ended:
+            raise JobNotEnded(job_id)
+        del self.kept[job_id]
+
     def cancel(self, job_id: str) -> Job:
         job = self.get(job_id)
-        if job.status not in ENDED:
+        if not job.ended:
             self.kept[job_id] = job = replace(job, status=Status.CANCELLED)
         return job
 
@@ -84,6 +118,8 @@ class MemoryJobs:
         *,
         statuses: Collection[Status] = (),
         user_id: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
         limit: int = 50,
         after: str | None = None,
     ) -> Page:
@@ -91,7 +127,10 @@ class MemoryJobs:
         wanted = [
             job
             for job in newest_first
-            if (not statuses or job.status in statuses) and user_id in {None, job.user_id}
+            if (not statuses or job.status in statuses)
+            and user_id in {None, job.user_id}
+            and (created_after is None or job.created_at >= created_after)
+            and (created_before is None or job.created_at < created_before)
         ]
         if after is not None and not after.isdigit():
             raise InvalidCursor

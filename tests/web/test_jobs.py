@@ -33,6 +33,8 @@ def test_a_running_job_is_told_as_documented(client: FlaskClient, jobs: MemoryJo
     assert response.get_json() == {
         "job_id": "job-1",
         "status": "running",
+        "queue_position": None,
+        "estimated_wait_seconds": None,
         "progress": 42,
         "current_node": "53",
         "current_step": 15,
@@ -46,6 +48,8 @@ def test_a_running_job_is_told_as_documented(client: FlaskClient, jobs: MemoryJo
         "started_at": "2026-01-02T03:04:06.000Z",
         "completed_at": None,
         "user_id": "u1",
+        "retry_of": None,
+        "webhook": None,
     }
 
 

@@ -1,56 +1,27 @@
-"""The routes of /v1/jobs: submit, look at, list and cancel jobs."""
+"""The routes that submit jobs, list them, send them again, cancel and delete them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 from flask import Blueprint, request
 
-from comfy_runner.bucket import Bucket
 from comfy_runner.errors import StorageFailed
-from comfy_runner.graph import Graph
-from comfy_runner.media import Media, Policy
+from comfy_runner.media import Policy
 from comfy_runner.media.intake import Intake
 from settings import Settings
-from tasks.jobs import InvalidCursor, Job, JobLimitReached, JobNotFound, Page, Status
+from tasks.jobs import Hold, InvalidCursor, Job, JobLimitReached
 from web import json_body
-from web.errors import ParameterError, ProblemError, invalid_parameters
-from web.v1 import documents, schemas
-from web.v1.earlier_outputs import JOB_ID
+from web.errors import BodyError, ParameterError, ProblemError, invalid_parameters
+from web.v1 import idempotency, queries
+from web.v1.finding import found, limit_reached, storage_failed
+from web.v1.ports import Jobs
 from web.v1.submission import Reception
+from web.v1.telling import Document, Telling
 
-
-class Jobs(Protocol):
-    """What the routes need of `tasks.jobs`, the module that serves them outside of tests."""
-
-    def submit(
-        self,
-        graph: Graph,
-        *,
-        user_id: str | None,
-        settings: Settings,
-        media: Sequence[Media] = (),
-        temp_outputs: bool = False,
-    ) -> Job:
-        """Record the job and send it to a worker; raise JobLimitReached."""
-
-    def get(self, job_id: str) -> Job:
-        """Return the job as it is now; raise JobNotFound."""
-
-    def cancel(self, job_id: str) -> Job:
-        """Stop the job unless it has ended, and return it; raise JobNotFound."""
-
-    def list_jobs(
-        self,
-        *,
-        statuses: Collection[Status] = (),
-        user_id: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
-    ) -> Page:
-        """Return jobs, newest first; raise InvalidCursor."""
+Accepted = tuple[Document, int, dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -59,94 +30,93 @@ class JobRoutes:
 
     settings: Settings
     jobs: Jobs
-    bucket: Bucket
+    telling: Telling
 
     def blueprint(self) -> Blueprint:
         """Return the routes under /v1/jobs."""
         blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
         blueprint.post("")(self.submit)
         blueprint.get("")(self.list_jobs)
-        blueprint.get("/<job_id>")(self.get)
-        blueprint.delete("/<job_id>")(self.cancel)
+        blueprint.post("/<job_id>/retry")(self.retry)
+        blueprint.delete("/<job_id>")(self.end)
         return blueprint
 
-    def submit(self) -> tuple[dict[str, Any], int, dict[str, str]]:
+    def submit(self) -> Accepted:
         """Accept a workflow: 202 with the queued job and its address."""
-        with Intake(Policy.of(self.settings)) as intake:
-            asked = Reception(self.jobs.get, intake).accept(json_body.read(request))
-            media = _stored(intake, self.bucket)
-        try:
-            job = self.jobs.submit(
-                asked.workflow,
-                user_id=asked.user_id,
-                settings=self.settings,
-                media=media,
-                temp_outputs=asked.temp_outputs,
+        body = json_body.read(request)
+        with idempotency.held(self.jobs, body) as held:
+            job = (held and held.job) or self._submitted(body, held)
+        return self._accepted(job, held)
+
+    def retry(self, job_id: str) -> Accepted:
+        """Send an ended job again, as a new job: 202 as for a submission."""
+        body = _empty_body()
+        with idempotency.held(self.jobs, body) as held:
+            again = partial(
+                self.jobs.retry, settings=self.settings, bucket=self.telling.bucket, held=held
             )
-        except JobLimitReached as error:
-            raise _limit_reached(error) from error
-        return self._document(job), 202, {"Location": f"{self._base()}/v1/jobs/{job.job_id}"}
+            job = (held and held.job) or found(again, job_id)
+        return self._accepted(job, held)
 
-    def get(self, job_id: str) -> dict[str, Any]:
-        """Tell how the job is doing."""
-        return self._document(_found(self.jobs.get, job_id))
+    def end(self, job_id: str) -> Document | tuple[str, int]:
+        """Cancel the job; one that has ended stays as it ended, unless it is to be purged."""
+        if not queries.read_purge(request.args):
+            return self.telling.document(found(self.jobs.cancel, job_id))
+        found(partial(self.jobs.delete, bucket=self.telling.bucket), job_id)
+        return "", 204
 
-    def cancel(self, job_id: str) -> dict[str, Any]:
-        """Cancel the job; one that has ended stays as it ended."""
-        return self._document(_found(self.jobs.cancel, job_id))
-
-    def list_jobs(self) -> dict[str, Any]:
+    def list_jobs(self) -> Document:
         """List jobs, newest first, a page at a time."""
-        asked = schemas.read_listing(request.args)
+        asked = queries.read_listing(request.args)
         try:
             page = self.jobs.list_jobs(
                 statuses=asked.statuses,
                 user_id=asked.user_id,
+                created_after=asked.created_after,
+                created_before=asked.created_before,
                 limit=asked.limit,
                 after=asked.after,
             )
         except InvalidCursor as error:
             wrong = ParameterError("after", "must be the `next` of an earlier page")
             raise invalid_parameters((wrong,)) from error
-        return {"jobs": [self._document(job) for job in page.jobs], "next": page.next}
+        tell = self.telling.teller()
+        return {"jobs": [tell(job) for job in page.jobs], "next": page.next}
 
-    def _document(self, job: Job) -> dict[str, Any]:
-        return documents.job_document(job, self._link)
+    def _submitted(self, body: object, held: Hold | None) -> Job:
+        with Intake(Policy.of(self.settings)) as intake:
+            reception = Reception(self.jobs.get, intake, self.settings.job_timeout_seconds)
+            asked = reception.accept(body)
+            try:
+                media = intake.store(self.telling.bucket)
+            except StorageFailed as error:
+                raise storage_failed(error) from error
+        try:
+            return self.jobs.submit(
+                asked.workflow,
+                user_id=asked.user_id,
+                settings=self.settings,
+                media=media,
+                temp_outputs=asked.temp_outputs,
+                timeout_seconds=asked.timeout_seconds,
+                held=held,
+            )
+        except JobLimitReached as error:
+            raise limit_reached(error) from error
 
-    def _link(self, key: str) -> str:
-        url = self.bucket.url(key, ttl_seconds=self.settings.r2_url_ttl_seconds)
-        return f"{self._base()}{url}" if url.startswith("/") else url
-
-    def _base(self) -> str:
-        """Return the address clients know us by; without a usable Host, links are relative."""
-        asked = request.host_url.rstrip("/") if request.host else ""
-        return self.settings.public_url or asked
-
-
-def _found(action: Callable[[str], Job], job_id: str) -> Job:
-    """Return what `action` finds; an id that no job can have is as unknown as any other."""
-    detail = "There is no job with this id; see GET /v1/jobs for those there are."
-    unknown = ProblemError(404, "job_not_found", detail)
-    if not JOB_ID.fullmatch(job_id):
-        raise unknown
-    try:
-        return action(job_id)
-    except JobNotFound as error:
-        raise unknown from error
-
-
-def _stored(intake: Intake, bucket: Bucket) -> tuple[Media, ...]:
-    try:
-        return intake.store(bucket)
-    except StorageFailed as error:
-        detail = "The input files could not be stored just now; send the job again."
-        headers = {"Retry-After": "5"}
-        raise ProblemError(503, error.code, detail, headers=headers) from error
+    def _accepted(self, job: Job, held: Hold | None) -> Accepted:
+        address = f"{self.telling.base()}/v1/jobs/{job.job_id}"
+        headers = {"Location": address, **idempotency.replayed(held)}
+        return self.telling.document(job), 202, headers
 
 
-def _limit_reached(error: JobLimitReached) -> ProblemError:
-    detail = (
-        f"This user already has {error.limit} active jobs, as many as are allowed at a time; "
-        "wait for one to end, or cancel one."
-    )
-    return ProblemError(429, "job_limit_reached", detail, headers={"Retry-After": "5"})
+def _empty_body() -> dict[str, Any]:
+    """Refuse a body that says anything; none at all is fine."""
+    if not request.content_length and "Transfer-Encoding" not in request.headers:
+        return {}
+    body = json_body.read(request)
+    if body != {}:
+        errors = [BodyError("", "must be an empty object, or no body at all")]
+        detail = "A job is sent again as it was; see errors."
+        raise ProblemError(422, "invalid_request", detail, errors=errors)
+    return {}

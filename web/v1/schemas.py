@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
-from werkzeug.datastructures import MultiDict
+from marshmallow import Schema, ValidationError, fields, validate, validates, validates_schema
 
 from comfy_runner.graph import Graph, Override
-from tasks.jobs import Status
-from web.errors import BodyError, ParameterError, invalid_parameters
+from web.errors import BodyError
 
-MOST_JOBS = 200
-"""How many jobs one page of a listing holds at most."""
+MOST_INPUTS = 1000
+"""How many overrides a submission may have; more than a workflow has of use."""
 
-_LABEL = validate.And(
+LABEL = validate.And(
     validate.Length(1, 200, error="must have 1 to 200 characters"),
     validate.Regexp(
         r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z", error="must not hold control characters"
@@ -25,13 +22,14 @@ _LABEL = validate.And(
 )
 
 
-def _rule(rule: str) -> dict[str, Any]:
+def rule_of(rule: str) -> dict[str, Any]:
     """Return marshmallow's messages for a field that must be as `rule` says."""
     return {"required": "is required", "null": rule, "invalid": rule}
 
 
-def _text(rule: str, **options: Any) -> fields.String:
-    return fields.String(error_messages=_rule(rule), **options)
+def text_field(rule: str, **options: Any) -> fields.String:
+    """Return a field that takes text only; `rule` says what else it must be."""
+    return fields.String(error_messages=rule_of(rule), **options)
 
 
 class InputSchema(Schema):
@@ -41,12 +39,15 @@ class InputSchema(Schema):
         "type": "must be an object with node, field and value",
         "unknown": "is not known; an input has node, field, value and type",
     }
-    node = _text('must be a string: the node\'s id in the workflow, such as "6"', required=True)
-    field = _text("must be a string: the name of one of the node's inputs", required=True)
+    node = text_field(
+        'must be a string: a node\'s id in the workflow, such as "6", or @ and its title',
+        required=True,
+    )
+    field = text_field("must be a string: the name of one of the node's inputs", required=True)
     value = fields.Raw(
         required=True, allow_none=True, error_messages={"required": "is required; it may be null"}
     )
-    type = _text(
+    type = text_field(
         'must be "raw" or "media"',
         load_default="raw",
         validate=validate.OneOf(["raw", "media"], error='must be "raw" or "media"'),
@@ -60,11 +61,11 @@ class MediaSchema(Schema):
         "type": "must be an object with a name and data, a url, or a job_id with a filename",
         "unknown": "is not known; a file has name, data, url, job_id and filename",
     }
-    name = _text("must be a string: what inputs call the file", required=True, validate=_LABEL)
-    data = _text("must be a string: base64, or a data: URL")
-    url = _text("must be a string: an https:// or http:// address")
-    job_id = _text("must be a string: the id of an earlier job")
-    filename = _text("must be a string: the filename of one of that job's outputs")
+    name = text_field("must be a string: what inputs call the file", required=True, validate=LABEL)
+    data = text_field("must be a string: base64, or a data: URL")
+    url = text_field("must be a string: an https:// or http:// address")
+    job_id = text_field("must be a string: the id of an earlier job")
+    filename = text_field("must be a string: the filename of one of that job's outputs")
 
     @validates_schema(skip_on_field_errors=True)
     def _one_place(self, data: dict[str, Any], **_: Any) -> None:
@@ -73,7 +74,7 @@ class MediaSchema(Schema):
             raise ValidationError("must have either data, or url, or job_id and filename")
 
 
-class _Flag(fields.Boolean):
+class Flag(fields.Boolean):
     """True or false, where marshmallow also takes "yes" and 1."""
 
     def _deserialize(
@@ -89,65 +90,45 @@ class SubmissionSchema(Schema):
 
     error_messages = {  # noqa: RUF012  # marshmallow's own way
         "type": "must be an object with at least a workflow",
-        "unknown": "is not known; a job has workflow, inputs, media, temp_outputs, user_id "
-        "and webhook_url",
+        "unknown": "is not known; a job has workflow, inputs, media, temp_outputs, "
+        "timeout_seconds, user_id and webhook_url",
     }
     workflow = fields.Dict(
         required=True,
-        error_messages=_rule("must be an object: a workflow in ComfyUI's API format"),
+        error_messages=rule_of("must be an object: a workflow in ComfyUI's API format"),
     )
     inputs = fields.List(
         fields.Nested(InputSchema, error_messages={"null": InputSchema.error_messages["type"]}),
         load_default=list,
-        error_messages=_rule("must be a list; it may be empty"),
+        validate=validate.Length(max=MOST_INPUTS, error=f"must be {MOST_INPUTS} at most"),
+        error_messages=rule_of("must be a list; it may be empty"),
     )
     media = fields.List(
         fields.Nested(MediaSchema, error_messages={"null": MediaSchema.error_messages["type"]}),
         load_default=list,
-        error_messages=_rule("must be a list; it may be empty"),
+        error_messages=rule_of("must be a list; it may be empty"),
     )
-    temp_outputs = _Flag(load_default=False, error_messages=_rule("must be true or false"))
-    user_id = _text(
-        "must be a string or null", load_default=None, allow_none=True, validate=_LABEL
-    )
-    webhook_url = _text("must be a string or null", load_default=None, allow_none=True)
-
-
-class _WholeNumber(fields.Integer):
-    """An integer in plain digits, where int() also takes "1_0" and " 1"."""
-
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> int:
-        if not isinstance(value, str) or not re.fullmatch("[0-9]{1,9}", value):
-            raise self.make_error("invalid")
-        return super()._deserialize(value, attr, data, **kwargs)
-
-
-_LIMIT = f"must be a whole number from 1 to {MOST_JOBS}, given once"
-_STATUS = f"must be one of {', '.join(Status)}"
-
-
-class ListingSchema(Schema):
-    """The query of GET /v1/jobs."""
-
-    error_messages = {  # noqa: RUF012  # marshmallow's own way
-        "unknown": "is not known; there are status, user_id, limit and after"
-    }
-    status = fields.List(
-        _text(_STATUS, validate=validate.OneOf(list(Status), error=_STATUS)), load_default=list
-    )
-    user_id = _text("must be given once", load_default=None, validate=_LABEL)
-    limit = _WholeNumber(
-        load_default=50,
-        validate=validate.Range(1, MOST_JOBS, error=_LIMIT),
-        error_messages={"invalid": _LIMIT},
-    )
-    after = _text(
-        "must be given once",
+    timeout_seconds = fields.Integer(
+        strict=True,
         load_default=None,
-        validate=validate.Length(1, 200, error="must be the `next` of an earlier page"),
+        allow_none=True,
+        error_messages=rule_of("must be a whole number of seconds, or null"),
     )
+    temp_outputs = Flag(load_default=False, error_messages=rule_of("must be true or false"))
+    user_id = text_field(
+        "must be a string or null", load_default=None, allow_none=True, validate=LABEL
+    )
+    webhook_url = text_field("must be a string or null", load_default=None, allow_none=True)
+
+    def __init__(self, longest_run_seconds: int) -> None:
+        super().__init__()
+        self._longest_run_seconds = longest_run_seconds
+
+    @validates("timeout_seconds")
+    def _within_the_limit(self, value: int | None, **_: Any) -> None:
+        longest = self._longest_run_seconds
+        if value is not None and not 1 <= value <= longest:
+            raise ValidationError(f"must be from 1 to {longest} seconds (JOB_TIMEOUT_SECONDS)")
 
 
 @dataclass(frozen=True)
@@ -169,18 +150,9 @@ class Submission:
     inputs: tuple[Override, ...]
     media: tuple[SentMedia, ...]
     temp_outputs: bool
+    timeout_seconds: int | None
     user_id: str | None
     webhook_url: str | None
-
-
-@dataclass(frozen=True)
-class Listing:
-    """Which jobs a client wants to see."""
-
-    statuses: tuple[Status, ...]
-    user_id: str | None
-    limit: int
-    after: str | None
 
 
 class Misshapen(ValueError):
@@ -191,12 +163,12 @@ class Misshapen(ValueError):
         self.errors = errors
 
 
-def read_submission(body: object) -> Submission:
+def read_submission(body: object, longest_run_seconds: int) -> Submission:
     """Return the submission in the JSON value `body`; raise Misshapen with JSON pointers."""
     try:
-        data = SubmissionSchema().load(body)  # type: ignore[arg-type]  # judging it is the point
+        data = SubmissionSchema(longest_run_seconds).load(body)  # type: ignore[arg-type]  # judging it is the point
     except ValidationError as error:
-        found = _flatten(error.messages_dict)
+        found = flatten(error.messages_dict)
         raise Misshapen(
             tuple(BodyError("".join(map(_token, path)), text) for path, text in found)
         ) from error
@@ -205,30 +177,13 @@ def read_submission(body: object) -> Submission:
     return Submission(inputs=overrides, media=media, **data)
 
 
-def read_listing(query: MultiDict[str, str]) -> Listing:
-    """Return the listing that the parameters ask for; raise ProblemError 400 naming the wrong."""
-    asked: dict[str, Any] = {
-        name: values[0] if len(values) == 1 else values for name, values in query.lists()
-    }
-    if "status" in asked:
-        asked["status"] = ",".join(query.getlist("status")).split(",")
-    try:
-        data = ListingSchema().load(asked)
-    except ValidationError as error:
-        found = {str(path[0]): text for path, text in _flatten(error.messages_dict)}
-        wrong = tuple(ParameterError(*each) for each in found.items())
-        raise invalid_parameters(wrong) from error
-    statuses = tuple(Status(each) for each in data.pop("status"))
-    return Listing(statuses=statuses, **data)
-
-
-def _flatten(
+def flatten(
     messages: Any, path: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield marshmallow's nested messages one by one; "_schema" means the object itself."""
     if isinstance(messages, dict):
         for key, below in messages.items():
-            yield from _flatten(below, path if key == "_schema" else (*path, key))
+            yield from flatten(below, path if key == "_schema" else (*path, key))
         return
     for text in messages:
         yield path, text

@@ -18,10 +18,11 @@ from web.v1.earlier_outputs import EarlierOutputs, FindJob, Refused
 
 @dataclass(frozen=True)
 class Reception:
-    """Judges submissions by what there is: the earlier jobs, and the limits of `intake`."""
+    """Judges submissions by what there is: the earlier jobs, and the limits that hold."""
 
     find_job: FindJob
     intake: Intake
+    longest_run_seconds: int
 
     def accept(self, body: object) -> schemas.Submission:
         """Return the submission in the JSON value `body`, its overrides applied to its workflow.
@@ -34,7 +35,7 @@ class Reception:
         """
         faults = _workflow_faults(body)
         try:
-            asked = schemas.read_submission(body)
+            asked = schemas.read_submission(body, self.longest_run_seconds)
         except schemas.Misshapen as error:
             detail = "The request has fields that are missing, unknown or wrong; see errors."
             faults = [*error.errors, *faults]
