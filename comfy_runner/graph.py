@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 from typing import Any
 
 from comfy_runner.errors import InvalidWorkflow, Problem
+from comfy_runner.near import near
+from comfy_runner.titles import Nodes, NoSuchNode
 
 Graph = dict[str, Any]
 """A workflow in ComfyUI's API format: `{node id: {"class_type": ..., "inputs": {...}}}`."""
 
 OVERRIDE_TYPES = ("raw", "link")
 """`raw` puts the value in as a literal; `link` takes `[node id, slot]` and connects."""
+
+MOST_PROBLEMS = 100
+"""How many problems of one workflow are reported at a time."""
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_+-]{1,128}")
 _DEFAULT_PREFIX = "ComfyUI"
@@ -26,6 +31,7 @@ _DEFAULT_PREFIX = "ComfyUI"
 class Override:
     """A value for one input of one node, in place of what the workflow holds.
 
+    The node goes by its id, or by `@` and its title: `@Positive prompt`.
     With type `raw` the value is a literal, whatever it looks like: a list, even one
     shaped like a link, reaches the node as that list. With type `link` it must be
     `["node id", slot]` and connects the input to another node of the workflow.
@@ -42,14 +48,16 @@ class UnknownInput(InvalidWorkflow):
 
 
 def check(graph: object) -> None:
-    """Look for whatever can be seen without ComfyUI and report all of it at once.
+    """Look for whatever can be seen without ComfyUI and report it at once.
+
+    At most `MOST_PROBLEMS` are: looking for what was meant takes its time for each.
 
     The pointers of the problems are relative to the workflow, such as `/3/inputs/model`.
 
     Raises:
         InvalidWorkflow: Something is wrong; `problems` lists it in the graph's order.
     """
-    problems = tuple(_form_problems(graph, with_inputs=True))
+    problems = tuple(islice(_form_problems(graph, with_inputs=True), MOST_PROBLEMS))
     if not problems and isinstance(graph, dict):
         problems = tuple(_cycle_problems(graph))
     if problems:
@@ -62,7 +70,7 @@ def checked_form(graph: object) -> Graph:
     Raises:
         InvalidWorkflow: It is no API-format graph; `problems` say where and why.
     """
-    problems = tuple(_form_problems(graph))
+    problems = tuple(islice(_form_problems(graph), MOST_PROBLEMS))
     if problems or not isinstance(graph, dict):
         raise InvalidWorkflow(_summary("workflow", problems), problems=problems)
     return graph
@@ -83,17 +91,20 @@ def apply(graph: Graph, overrides: Sequence[Override]) -> Graph:
         InvalidWorkflow: A type is unknown, or a link is not one to a node that exists.
     """
     problems: list[Problem] = []
+    nodes = Nodes(graph)
     unknown = False
     changed = dict(graph)
     for index, override in enumerate(overrides):
-        missing = _missing(graph, override)
+        node, missing = _target(graph, nodes, override)
         found = missing or _value_problem(graph, override)
         unknown = unknown or missing is not None
         if found is not None:
             problems.append(Problem(f"/{index}/{found.pointer}", found.message))
+            if len(problems) == MOST_PROBLEMS:
+                break
             continue
         value = _literal(override.value) if override.type == "raw" else override.value
-        changed[override.node] = _with_input(changed[override.node], override.field, value)
+        changed[node] = _with_input(changed[node], override.field, value)
     if problems:
         error = UnknownInput if unknown else InvalidWorkflow
         raise error(_summary("list of inputs", problems), problems=problems)
@@ -206,8 +217,8 @@ def _link_problem(graph: Graph, value: object) -> str | None:
         return None
     target, slot = value
     if target not in graph:
-        near = _near(target, graph)
-        return f"links to node {target!r}, which does not exist{near}" if is_link(value) else None
+        hint = near(target, graph)
+        return f"links to node {target!r}, which does not exist{hint}" if is_link(value) else None
     if isinstance(slot, bool) or not isinstance(slot, int) or slot < 0:
         return f"links to slot {slot!r} of node {target!r}: a slot is a whole number from 0"
     return None
@@ -231,16 +242,19 @@ def _cycle_problems(graph: Graph) -> Iterator[Problem]:
         yield Problem(pointer_to(circle[0]), f"nodes feed each other in a circle: {circle}")
 
 
-def _missing(graph: Graph, override: Override) -> Problem | None:
-    if override.node not in graph:
-        near = _near(override.node, graph)
-        return Problem("node", f"the workflow has no node {override.node!r}{near}")
-    names = _inputs(graph[override.node])
+def _target(graph: Graph, nodes: Nodes, override: Override) -> tuple[str, Problem | None]:
+    """Return the id of the node that is meant, and what is wrong with the node or the field."""
+    try:
+        node = nodes.find(override.node)
+    except NoSuchNode as error:
+        return "", Problem("node", str(error))
+    names = _inputs(graph[node])
     if override.field in names:
-        return None
-    near = _near(override.field, names)
+        return node, None
+    hint = near(override.field, names)
     has = f"; it has {', '.join(map(repr, names)) or 'none'}"
-    return Problem("field", f"node {override.node!r} has no input {override.field!r}{near}{has}")
+    message = f"node {override.node!r} has no input {override.field!r}{hint}{has}"
+    return node, Problem("field", message)
 
 
 def _value_problem(graph: Graph, override: Override) -> Problem | None:
@@ -267,11 +281,6 @@ def _inputs(node: object) -> Mapping[str, Any]:
 
 def _with_input(node: dict[str, Any], field: str, value: Any) -> dict[str, Any]:
     return {**node, "inputs": {**node["inputs"], field: value}}
-
-
-def _near(name: str, names: Mapping[str, Any]) -> str:
-    matches = difflib.get_close_matches(name, names, n=3)
-    return f" (did you mean {' or '.join(map(repr, matches))}?)" if matches else ""
 
 
 def _json_type(value: object) -> str:
