@@ -15,7 +15,13 @@ from web.errors import ProblemError
 DEEPEST = 100
 """How deep arrays and objects may nest; Python's own parser gives up not far beyond."""
 
-_STRINGS_AND_BRACKETS = re.compile(r'"(?:[^"\\]+|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+MOST_VALUES = 100_000
+"""How many values the body may hold, in all arrays and objects together: each takes memory."""
+
+LARGEST = 2**64
+"""Whole numbers must be smaller: a seed of ComfyUI takes 64 bits, and no more."""
+
+_STRINGS_AND_MARKS = re.compile(r'"(?:[^"\\]+|\\.)*+"?|[\[{]|[\]},]', re.DOTALL)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -24,7 +30,8 @@ def read(request: Request) -> Any:
 
     Raises:
         ProblemError: 415 for another type, 400 for what is not JSON as RFC 8259 defines it or
-            what parsers disagree on: NaN, keys given twice, numbers too large, lone surrogates.
+            what parsers disagree on: NaN, keys given twice, numbers too large, lone surrogates;
+            413 for more values than any job needs.
     """
     if not request.is_json:
         sent = request.mimetype or "something without a Content-Type"
@@ -45,11 +52,14 @@ def parse(data: bytes) -> Any:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         _refuse(f"byte {error.start} is not UTF-8", error)
-    if _too_deep(text):
-        _refuse(f"arrays and objects nest deeper than {DEEPEST} levels")
+    _check_size(text)
     try:
         value = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite
+            text,
+            object_pairs_hook=_object,
+            parse_constant=_constant,
+            parse_float=_finite,
+            parse_int=_whole,
         )
     except json.JSONDecodeError as error:
         _refuse(f"line {error.lineno}, column {error.colno}: {error.msg}", error)
@@ -64,14 +74,18 @@ def _refuse(reason: str, cause: Exception | None = None) -> NoReturn:
     raise ProblemError(400, "invalid_json", f"The body is not valid JSON: {reason}.") from cause
 
 
-def _too_deep(text: str) -> bool:
-    depth = 0
-    for token in _STRINGS_AND_BRACKETS.finditer(text):
+def _check_size(text: str) -> None:
+    """Refuse, before anything is built of it, what nests too deep or holds too much."""
+    depth, values = 0, 1
+    for token in _STRINGS_AND_MARKS.finditer(text):
         first = token[0][0]
         depth += (first in "[{") - (first in "]}")
+        values += first in "[{,"
         if depth > DEEPEST:
-            return True
-    return False
+            _refuse(f"arrays and objects nest deeper than {DEEPEST} levels")
+        if values > MOST_VALUES:
+            detail = f"The body holds more than {MOST_VALUES} values; no job needs as many."
+            raise ProblemError(413, "request_too_large", detail)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -90,6 +104,14 @@ def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
         raise ValueError(f"the number {digits[:100]} is too large")
+    return number
+
+
+def _whole(digits: str) -> int:
+    # so many digits that int() would balk are too many for 64 bits, too
+    number = int(digits) if len(digits) <= 20 else LARGEST
+    if not -(LARGEST // 2) <= number < LARGEST:
+        raise ValueError(f"the number {digits[:100]} is too large, more than 64 bits")
     return number
 
 
