@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from comfy_runner.bucket import Bucket, open_bucket
 from settings import Settings
 from tests.web.memory_jobs import MemoryJobs
+from tests.web.real_jobs import RealApi, real_api
 from tests.web.told_api import Api
 from web import create_app
 
@@ -57,3 +58,10 @@ def api() -> Iterator[Api]:
     server = Api()
     yield server
     server.close()
+
+
+@pytest.fixture
+def real(settings: Settings) -> Iterator[RealApi]:
+    """The API over the real jobs."""
+    with real_api(settings.replace(max_active_jobs_per_user=3)) as api:
+        yield api
