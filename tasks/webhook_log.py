@@ -11,7 +11,7 @@ from tasks.document import timestamp
 from tasks.framework import AsyncResult, RunUnfinished, State, UnknownRun, runtime
 from tasks.framework.reading import Reading, read
 from tasks.framework.records import Final
-from tasks.jobs import Job
+from tasks.jobs.model import Job
 from tasks.webhook import deliver_webhook
 from tasks.webhook_events import MOST_OUTPUTS, mark_of, run_of
 from tasks.webhook_target import EVENT_OF, OUTPUT, STARTED, Webhook, event_id

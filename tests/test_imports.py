@@ -56,7 +56,7 @@ HOMES = {
     "PIL": ("comfy_runner/facts.py",),
     "requests": ("web/client.py", "comfy_runner/client.py", "comfy_runner/safe_http.py"),
     "rich": ("commands/",),
-    "tenacity": ("comfy_runner/bucket/", "comfy_runner/media/"),
+    "tenacity": ("comfy_runner/bucket/", "comfy_runner/media/", "tasks/webhook_sending.py"),
     "torch": ("comfy_runner/tiny_models/",),
     "waitress": ("commands/http_server.py",),
     "urllib3": ("comfy_runner/safe_http.py",),

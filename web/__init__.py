@@ -15,6 +15,7 @@ from web.v1.ports import Jobs
 from web.v1.reading import ReadingRoutes
 from web.v1.telling import Telling
 from web.v1.validation import ValidationRoutes
+from web.v1.webhooks import WebhookRoutes
 from web.waiting import Waiting
 
 __all__ = ["create_app"]
@@ -45,6 +46,7 @@ def create_app(
     app.register_blueprint(ReadingRoutes(jobs, telling, waiting).blueprint())
     app.register_blueprint(EventRoutes(jobs, telling, waiting).blueprint())
     app.register_blueprint(ValidationRoutes(settings, jobs).blueprint())
+    app.register_blueprint(WebhookRoutes(jobs.get).blueprint())
     return app
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from comfy_runner.bucket import Bucket
+from tasks import webhook_log
 from tasks.framework import AsyncResult, RunUnfinished, UnknownRun
 from tasks.framework.records import Final
 from tasks.jobs.errors import JobNotEnded, JobNotFound
@@ -32,7 +33,8 @@ def delete(job_id: str, *, bucket: Bucket) -> None:
         JobNotEnded: it waits or runs.
         StorageFailed: its files could not be removed; its record is still there.
     """
-    final = reading_of(job_id).record
+    reading = reading_of(job_id)
+    final = reading.record
     if not isinstance(final, Final):
         raise JobNotEnded(job_id)
     bucket.delete(f"outputs/{job_id}")
@@ -43,3 +45,4 @@ def delete(job_id: str, *, bucket: Bucket) -> None:
         AsyncResult[Any](job_id).forget()
     except (UnknownRun, RunUnfinished) as error:  # somebody else has just deleted it
         raise JobNotFound(job_id) from error
+    webhook_log.forget(Job.of(reading))  # after the record, which would send them again

@@ -54,6 +54,7 @@ class MemoryJobs:
         self.submitted: list[Graph] = []
         self.media: list[tuple[Media, ...]] = []
         self.temp_outputs: list[bool] = []
+        self.webhooks: list[Webhook | None] = []
         self.timeouts: list[int | None] = []
         self.failure: Exception | None = None
 
@@ -76,6 +77,7 @@ class MemoryJobs:
         self.submitted.append(graph)
         self.media.append(tuple(media))
         self.temp_outputs.append(temp_outputs)
+        self.webhooks.append(webhook)
         self.timeouts.append(timeout_seconds)
         number = len(self.kept) + 1
         born = a_job().created_at + timedelta(seconds=number)

@@ -189,17 +189,8 @@ def test_a_user_id_may_be_any_other_text(client: FlaskClient, user_id: Any) -> N
     assert response.get_json()["user_id"] == user_id
 
 
-def test_a_webhook_is_not_silently_dropped(client: FlaskClient, jobs: MemoryJobs) -> None:
-    for address in ("https://example.com/hook", ""):
-        response = post(client, webhook_url=address)
-        assert places(problem(response, 501, "not_implemented")) == ["/webhook_url"]
-    assert jobs.submitted == []
-
-
-@pytest.mark.parametrize(("field", "value"), [("media", None), ("media", {}), ("webhook_url", 1)])
-def test_misshapen_media_and_webhooks_are_refused(
-    client: FlaskClient, field: str, value: Any
-) -> None:
+@pytest.mark.parametrize(("field", "value"), [("media", None), ("media", {})])
+def test_misshapen_media_are_refused(client: FlaskClient, field: str, value: Any) -> None:
     assert places(problem(post(client, **{field: value}), 422, "invalid_request")) == [f"/{field}"]
 
 

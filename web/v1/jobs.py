@@ -13,11 +13,13 @@ from comfy_runner.media import Policy
 from comfy_runner.media.intake import Intake
 from settings import Settings
 from tasks.jobs import Hold, InvalidCursor, Job, JobLimitReached
+from tasks.webhook_target import Webhook
 from web import json_body
 from web.errors import BodyError, ParameterError, ProblemError, invalid_parameters
 from web.v1 import idempotency, queries
 from web.v1.finding import found, limit_reached, storage_failed
 from web.v1.ports import Jobs
+from web.v1.schemas import Submission
 from web.v1.submission import Reception
 from web.v1.telling import Document, Telling
 
@@ -100,9 +102,15 @@ class JobRoutes:
                 temp_outputs=asked.temp_outputs,
                 timeout_seconds=asked.timeout_seconds,
                 held=held,
+                webhook=self._webhook(asked),
             )
         except JobLimitReached as error:
             raise limit_reached(error) from error
+
+    def _webhook(self, asked: Submission) -> Webhook | None:
+        if asked.webhook_url is None:
+            return None
+        return Webhook.of(asked.webhook_url, asked.webhook_events, base=self.telling.base())
 
     def _accepted(self, job: Job, held: Hold | None) -> Accepted:
         address = f"{self.telling.base()}/v1/jobs/{job.job_id}"

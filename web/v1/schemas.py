@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates, validates_schema
 
 from comfy_runner.graph import Graph, Override
+from tasks.webhook_target import EVENTS
 from web.errors import BodyError
 
 MOST_INPUTS = 1000
@@ -85,13 +86,16 @@ class Flag(fields.Boolean):
         return bool(super()._deserialize(value, attr, data, **kwargs))
 
 
+_EVENT = f"must be one of {', '.join(EVENTS)}"
+
+
 class SubmissionSchema(Schema):
     """The body of POST /v1/jobs."""
 
     error_messages = {  # noqa: RUF012  # marshmallow's own way
         "type": "must be an object with at least a workflow",
         "unknown": "is not known; a job has workflow, inputs, media, temp_outputs, "
-        "timeout_seconds, user_id and webhook_url",
+        "timeout_seconds, user_id, webhook_url and webhook_events",
     }
     workflow = fields.Dict(
         required=True,
@@ -119,6 +123,12 @@ class SubmissionSchema(Schema):
         "must be a string or null", load_default=None, allow_none=True, validate=LABEL
     )
     webhook_url = text_field("must be a string or null", load_default=None, allow_none=True)
+    webhook_events = fields.List(
+        text_field(_EVENT, validate=validate.OneOf(EVENTS, error=_EVENT)),
+        load_default=tuple,
+        validate=validate.Length(1, error="must name an event, or be left out"),
+        error_messages=rule_of("must be a list of events"),
+    )
 
     def __init__(self, longest_run_seconds: int) -> None:
         super().__init__()
@@ -153,6 +163,7 @@ class Submission:
     timeout_seconds: int | None
     user_id: str | None
     webhook_url: str | None
+    webhook_events: tuple[str, ...]
 
 
 class Misshapen(ValueError):
@@ -174,7 +185,8 @@ def read_submission(body: object, longest_run_seconds: int) -> Submission:
         ) from error
     overrides = tuple(Override(**override) for override in data.pop("inputs"))
     media = tuple(SentMedia(**each) for each in data.pop("media"))
-    return Submission(inputs=overrides, media=media, **data)
+    events = tuple(data.pop("webhook_events"))
+    return Submission(inputs=overrides, media=media, webhook_events=events, **data)
 
 
 def flatten(

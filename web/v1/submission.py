@@ -12,7 +12,7 @@ from comfy_runner.errors import InvalidWorkflow, MediaRejected, MediaUnreachable
 from comfy_runner.graph import Graph, Override
 from comfy_runner.media.intake import Intake, Sent
 from web.errors import BodyError, ProblemError
-from web.v1 import schemas
+from web.v1 import schemas, webhooks
 from web.v1.earlier_outputs import EarlierOutputs, FindJob, Refused
 
 
@@ -30,18 +30,17 @@ class Reception:
         Its files have been checked and wait in the intake to be stored.
 
         Raises:
-            ProblemError: 422 with everything that is wrong, shape, workflow and files at once,
-                or 501 for what this version cannot do yet.
+            ProblemError: 422 with everything that is wrong, shape, workflow and files at once.
         """
         faults = _workflow_faults(body)
+        webhook_faults = webhooks.webhook_faults(body, self.intake.policy.allow)
         try:
             asked = schemas.read_submission(body, self.longest_run_seconds)
         except schemas.Misshapen as error:
-            detail = "The request has fields that are missing, unknown or wrong; see errors."
-            faults = [*error.errors, *faults]
-            raise ProblemError(422, "invalid_request", detail, errors=faults) from error
-        _refuse_unsupported(asked)
+            raise _invalid_request([*error.errors, *webhook_faults, *faults]) from error
         media_faults, code = self._media_faults(asked)
+        if webhook_faults:
+            raise _invalid_request([*webhook_faults, *faults, *media_faults])
         if faults:
             raise _invalid_workflow(
                 "The workflow cannot run as it is; see errors.", faults, media_faults
@@ -138,9 +137,6 @@ def _invalid_workflow(
     return ProblemError(422, "invalid_workflow", detail, errors=[*faults, *media_faults])
 
 
-def _refuse_unsupported(submission: schemas.Submission) -> None:
-    """Refuse what would otherwise be accepted and then ignored."""
-    if submission.webhook_url is not None:
-        missing = [BodyError("/webhook_url", "is not supported yet; leave it out")]
-        detail = "This version calls no webhooks; see errors."
-        raise ProblemError(501, "not_implemented", detail, errors=missing)
+def _invalid_request(faults: Sequence[BodyError]) -> ProblemError:
+    detail = "The request has fields that are missing, unknown or wrong; see errors."
+    return ProblemError(422, "invalid_request", detail, errors=faults)
