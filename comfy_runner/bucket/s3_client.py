@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3.session
+import botocore.session
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.handlers import add_expect_header
@@ -28,7 +30,6 @@ MULTIPART_BYTES = 64 * _MEGABYTE
 # R2 wants all parts but the last of one size, of at least 5 MiB:
 # https://developers.cloudflare.com/r2/objects/multipart-objects/
 MULTIPART = TransferConfig(
-    multipart_threshold=MULTIPART_BYTES,
     multipart_chunksize=16 * _MEGABYTE,
     max_concurrency=_PART_THREADS,
     preferred_transfer_client="classic",
@@ -47,6 +48,15 @@ class S3Address:
     ca_file: Path | None = None
 
 
+def _session() -> boto3.session.Session:
+    """Return a session that knows nothing of the AWS profiles this machine may have."""
+    nowhere = (None, None, os.devnull, None)
+    names = {"profile": (None, None, None, None), "config_file": nowhere}
+    return boto3.session.Session(
+        botocore_session=botocore.session.Session(names | {"credentials_file": nowhere})
+    )
+
+
 def make_client(address: S3Address, patience: Patience) -> S3Client:
     """Return a client that sends what R2 understands, and each request once.
 
@@ -54,7 +64,7 @@ def make_client(address: S3Address, patience: Patience) -> S3Client:
     no `Expect: 100-continue`, for which boto3 would wait a second at each upload, and knows
     signatures of version 4 only: https://developers.cloudflare.com/r2/api/s3/
     """
-    client = boto3.session.Session().client(
+    client = _session().client(
         "s3",
         endpoint_url=address.endpoint_url,
         region_name=address.region,

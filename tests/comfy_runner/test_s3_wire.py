@@ -239,6 +239,19 @@ def test_who_is_waited_for_gives_up_soon(tmp_path: Path) -> None:
     assert len(server.requests) == 1
 
 
+def test_the_aws_settings_of_the_machine_do_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("[profile p]\nregion = x\ns3 =\n  use_accelerate_endpoint = true\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    for profile in ("p", "nobody"):
+        monkeypatch.setenv("AWS_PROFILE", profile)
+        with ScriptedS3() as server:
+            put(bucket_at(server), tmp_path)
+        assert server.requests[0].path == f"/outputs/{KEY}"
+
+
 def test_an_address_does_not_show_its_keys() -> None:
     shown = repr(S3Address("https://a.example", "outputs", "the-id", "hush"))
     assert "hush" not in shown
