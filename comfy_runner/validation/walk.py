@@ -1,0 +1,160 @@
+"""The way through a workflow: from its outputs to all that they need, each node once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from comfy_runner.catalog import Catalog
+from comfy_runner.graph import Graph, is_link
+from comfy_runner.signatures import Field, Signature
+from comfy_runner.validation.findings import Finding, Kind, brief, near
+from comfy_runner.validation.links import Sources, fault_of_link, missing_node
+from comfy_runner.validation.values import Fault, fault_of_value
+
+Signatures = Mapping[str, Signature | None]
+
+
+def findings(graph: Graph, catalog: Catalog, *, media: Collection[str]) -> list[Finding]:
+    """Return what is wrong, in the order of the workflow's nodes and of their inputs."""
+    signatures = {node: catalog.signature(graph[node]["class_type"]) for node in graph}
+    found = [
+        _unknown_class(graph, node, catalog) for node, known in signatures.items() if known is None
+    ]
+    outputs = [node for node, known in signatures.items() if known and known.is_output]
+    if not outputs and not found:
+        message = "no node of the workflow is an output, such as SaveImage"
+        return [Finding(Kind.NO_OUTPUTS, message)]
+    judged = _reached(graph, outputs, signatures)
+    sources = Sources(signatures, catalog.stars_fit_all)
+    for node in judged:
+        found += _node_findings(graph, node, sources, media)
+    found += dead_ends(graph, outputs or list(graph), signatures, judged)
+    place = {node: number for number, node in enumerate(graph)}
+    return sorted(found, key=lambda each: place[each.node or ""])
+
+
+def dead_ends(
+    graph: Graph, outputs: Iterable[str], signatures: Signatures, judged: Collection[str]
+) -> Iterator[Finding]:
+    """Yield what ComfyUI cannot run though it may well accept it.
+
+    It looks at the inputs that a class declares, and then runs what any input links to. There, a
+    link to no node kills the thread that runs prompts, and nodes that feed each other in a circle
+    run never; both were seen with 0.3.75.
+    """
+    run = _linked(graph, outputs)
+    for node in run:
+        known = signatures[node]
+        declared = {field.name for field in known.fields} if known and node in judged else set()
+        for name, value in graph[node]["inputs"].items():
+            if name not in declared and is_link(value) and value[0] not in graph:
+                told = missing_node(value[0], graph)
+                yield _finding(graph, node, Kind.DEAD_END, told, name)
+    needs = {
+        node: [value[0] for value in graph[node]["inputs"].values() if is_link(value)]
+        for node in run
+    }
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        told = f"nodes feed each other in a circle: {' -> '.join(circle)}"
+        yield _finding(graph, circle[0], Kind.CYCLE, told)
+
+
+def _reached(graph: Graph, outputs: Iterable[str], signatures: Signatures) -> list[str]:
+    """Return the nodes that ComfyUI looks at: those behind the declared inputs of outputs."""
+
+    def behind(node: str) -> Iterator[str]:
+        known, inputs = signatures[node], graph[node]["inputs"]
+        for field in known.fields if known else ():
+            value = inputs.get(field.name)
+            if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
+                yield value[0]
+
+    return _closure(graph, outputs, behind)
+
+
+def _linked(graph: Graph, outputs: Iterable[str]) -> list[str]:
+    """Return the nodes that ComfyUI would run: those behind any input of outputs."""
+
+    def behind(node: str) -> Iterator[str]:
+        return (value[0] for value in graph[node]["inputs"].values() if is_link(value))
+
+    return _closure(graph, outputs, behind)
+
+
+def _closure(graph: Graph, outputs: Iterable[str], behind: Any) -> list[str]:
+    """Return the nodes that lie behind `outputs`, in no special order; without recursion."""
+    waiting = list(outputs)
+    seen = dict.fromkeys(waiting)
+    while waiting:
+        for node in behind(waiting.pop()):
+            if node in graph and node not in seen:
+                seen[node] = None
+                waiting.append(node)
+    return list(seen)
+
+
+def _node_findings(
+    graph: Graph, node: str, sources: Sources, media: Collection[str]
+) -> Iterator[Finding]:
+    known, inputs = sources.signatures[node], graph[node]["inputs"]
+    if known is None:
+        return
+    for name in known.broken:
+        told = "ComfyUI cannot read how its class declares it"
+        yield _finding(graph, node, Kind.STUMBLES, told, name)
+    for field in known.fields:
+        if field.name not in inputs:
+            if field.required:
+                told = _missing(field, known, inputs)
+                yield _finding(graph, node, Kind.MISSING, told, field.name)
+            continue
+        fault = _fault(field, inputs[field.name], known, sources, media)
+        if fault is not None:
+            kind, message, missing = fault
+            finding = _finding(graph, node, kind, message, field.name)
+            yield replace(finding, model_missing=missing)
+
+
+def _fault(
+    field: Field, value: Any, known: Signature, sources: Sources, media: Collection[str]
+) -> Fault | None:
+    if not isinstance(value, list):
+        return fault_of_value(field, value, media=media)
+    fault = fault_of_link(None if known.checks_links else field.type, value, sources)
+    if fault is not None:
+        return (*fault, False)
+    if field.files is not None:
+        return Kind.STUMBLES, "takes the name of a file, not a link", False
+    return None
+
+
+def _missing(field: Field, known: Signature, inputs: Mapping[str, Any]) -> str:
+    declared = {each.name for each in known.fields}
+    stray = [name for name in inputs if name not in declared]
+    return f"Required input is missing ({field.type.words}){_instead(field.name, stray)}"
+
+
+def _instead(name: str, stray: Collection[str]) -> str:
+    guess = near(name, stray)
+    return f"; the node has an input of another name{guess}" if guess else ""
+
+
+def _unknown_class(graph: Graph, node: str, catalog: Catalog) -> Finding:
+    class_type = graph[node]["class_type"]
+    told = (
+        f"this ComfyUI has no node class {brief(class_type)}{near(class_type, catalog.nodes)};"
+        " correct its name or install the custom node that brings it"
+    )
+    return Finding(Kind.UNKNOWN_CLASS, told, node=node, class_type=class_type)
+
+
+def _finding(
+    graph: Graph, node: str, kind: Kind, message: str, name: str | None = None
+) -> Finding:
+    return Finding(kind, message, node=node, class_type=graph[node]["class_type"], input=name)
