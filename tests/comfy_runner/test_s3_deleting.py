@@ -102,3 +102,16 @@ def test_an_empty_answer_is_no_empty_bucket() -> None:
         pytest.raises(StorageFailed, match="a file could not be looked up: it was damaged"),
     ):
         bucket_at(server).stored_at("media/1")
+
+
+def test_a_list_that_is_cut_short_is_asked_for_again() -> None:
+    shelf = Shelf(1)
+
+    def broken_once(request: Request) -> Reply:
+        whole = shelf(request)
+        return Reply(body=whole.body[:60]) if len(server.requests) == 1 else whole
+
+    with ScriptedS3(broken_once) as server:
+        bucket_at(server).delete("media")
+
+    assert shelf.batches == [["media", "media/00000"]]

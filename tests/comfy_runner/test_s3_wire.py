@@ -11,7 +11,7 @@ import pytest
 from comfy_runner.bucket import LocalBucket, open_bucket
 from comfy_runner.bucket.retries import Patience
 from comfy_runner.bucket.s3 import S3Bucket, disposition
-from comfy_runner.bucket.s3_client import MULTIPART_BYTES, S3Address
+from comfy_runner.bucket.s3_client import MULTIPART_BYTES, S3Address, make_client
 from comfy_runner.errors import StorageFailed
 from settings import Settings
 from tests.comfy_runner.s3_script import Reply, Request, ScriptedS3, agreeing
@@ -113,7 +113,21 @@ def test_an_etag_that_is_no_md5_is_taken_as_it_is(tmp_path: Path) -> None:
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("code", ["IncompleteBody", "RequestTimeout", "BadDigest", "NoSuchUpload"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "BadDigest",
+        "ClientDisconnect",
+        "IncompleteBody",
+        "InternalError",
+        "NoSuchUpload",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "TooManyRequests",
+        "XAmzContentSHA256Mismatch",
+    ],
+)
 def test_a_refusal_that_may_pass_is_tried_again_whatever_its_status(
     code: str, tmp_path: Path
 ) -> None:
@@ -250,6 +264,15 @@ def test_the_aws_settings_of_the_machine_do_not_matter(
         with ScriptedS3() as server:
             put(bucket_at(server), tmp_path)
         assert server.requests[0].path == f"/outputs/{KEY}"
+
+
+def test_a_client_waits_no_longer_and_keeps_as_many_connections_as_it_should() -> None:
+    address = S3Address("https://a.example", "outputs", "the-id", "hush")
+    client = make_client(address, Patience(connect_seconds=3, read_seconds=4))
+    config = client.meta.config
+    assert (config.connect_timeout, config.read_timeout) == (3, 4)
+    assert config.max_pool_connections == 32
+    client.close()
 
 
 def test_an_address_does_not_show_its_keys() -> None:
