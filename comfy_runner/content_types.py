@@ -111,8 +111,9 @@ _INSIDE = {
 """Formats that lie inside another, which only their extension tells apart."""
 
 _SOMETIMES_UNMARKED = {_BINARY, "audio/mpeg", "audio/aac", "video/mp4", "video/quicktime"}
-_MARKED = {content_type for _, _, content_type in _MAGIC} | {"model/vnd.usdz+zip", "model/3mf"}
-_MARKED -= _SOMETIMES_UNMARKED
+_MARKED = (
+    {content_type for _, _, content_type in _MAGIC} | {"model/vnd.usdz+zip", "model/3mf"}
+) - _SOMETIMES_UNMARKED
 """Types whose files always show it: an extension alone proves nothing."""
 
 _ROOT = re.compile(

@@ -18,8 +18,8 @@ _ANNOTATED = re.compile(r"(.+) \[(input|output|temp)\]", re.DOTALL)
 
 _DEEPEST = 16
 _LONGEST_PATH = 4096
-_CLOCK_SECONDS = 2.0
-"""How far a file's time may lag behind the clock: the coarsest file systems round to this."""
+_CLOCK_SECONDS = 0.1
+"""How far the time that a file system gives a file may lag behind the clock."""
 
 
 def find(
