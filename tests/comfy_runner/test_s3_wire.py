@@ -155,6 +155,15 @@ def test_any_other_refusal_is_final(status: int, tmp_path: Path) -> None:
     assert "internal" not in str(caught.value)
 
 
+def test_a_code_that_is_none_is_not_repeated(tmp_path: Path) -> None:
+    body = b"<Error><Code>see http://internal/key</Code></Error>"
+    with (
+        ScriptedS3(lambda _: Reply(400, body)) as server,
+        pytest.raises(StorageFailed, match=r": the bucket answered 400$"),
+    ):
+        put(bucket_at(server), tmp_path)
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_a_trouble_of_the_server_is_tried_again(status: int, tmp_path: Path) -> None:
     waits: list[float] = []
