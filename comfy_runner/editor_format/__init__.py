@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -82,7 +82,8 @@ def convert(
     classes = Classes(catalog.nodes)
     drawings = {name: fitted(item, classes, subgraphs) for name, item in subgraphs.items()}
     scopes = unfold(fitted(root, classes, subgraphs), drawings, findings)
-    exporter = _Exporter(classes, scopes[0], findings, choose, now or datetime.now().astimezone())
+    now = now or datetime.now().astimezone()
+    exporter = _Exporter(classes, drawings, scopes[0], findings, choose, now)
     graph = {
         scope.id_of(node): exported
         for scope in scopes
@@ -101,6 +102,7 @@ def convert(
 @dataclass
 class _Exporter:
     classes: Classes
+    subgraphs: Collection[str]
     root: Scope
     findings: Findings
     choose: Choose
@@ -113,7 +115,7 @@ class _Exporter:
     def export(self, scope: Scope, node: Node) -> dict[str, Any] | None:
         """Return a node in the API format, None where it does not take part."""
         silent = node.mode in (MUTED, BYPASSED) or node.type in VIRTUAL
-        if silent or node.id in scope.inner:
+        if silent or node.type in self.subgraphs:
             return None
         kind = self.classes.get(node.type)
         if kind is None:
@@ -140,7 +142,8 @@ class _Exporter:
             if isinstance(source, Source):
                 yield name, [source.node, source.slot]
             elif source.value is not ABSENT:
-                yield name, _literal(source.value)
+                widget = kind.widget(name) if source.inside else None
+                yield name, _literal(self._worked_in(node, widget, source.value))
 
     def _worked_in(self, node: Node, widget: Widget | None, value: Any) -> Any:
         """Return the text of a widget as the editor sends it; other values stay."""

@@ -22,9 +22,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Literal:
-    """A value that a subgraph shows as a field of its own."""
+    """A value that a subgraph shows as a field of its own.
+
+    `inside` says that the field is linked, to nothing that runs: its value is then that of
+    the widget inside, and counts as typed into it.
+    """
 
     value: Any
+    inside: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class _At:
     slot: int
     is_output: bool = False
     type: str | None = None
+    direct: bool = True
+    """Whether nothing but borders of subgraphs lies between here and the start."""
     otherwise: Literal | None = None
 
 
@@ -79,7 +86,7 @@ class Wiring:
             self._leads_nowhere(at.node, slot, f"node {link.origin}, which does not exist")
             return None
         kind = at.type or slot.type
-        return replace(at, node=origin, slot=link.slot, is_output=True, type=kind)
+        return replace(at, node=origin, slot=link.slot, is_output=True, type=kind, direct=False)
 
     def _outside(self, at: _At, slot: Slot, link: Link) -> _At | Literal | None:
         """Step out of a subgraph, to the input that its node has in the scope around it."""
@@ -91,10 +98,11 @@ class Wiring:
             return None
         name = instance.inputs[link.slot].name
         values = self._fields.values(parent, instance)
-        shown = Literal(values[name]) if name in values else at.otherwise
         if instance.inputs[link.slot].link is None:
             return Literal(values[name]) if name in values else None
-        return _At(parent, instance, link.slot, otherwise=shown)
+        shown = Literal(values[name], inside=True) if name in values else at.otherwise
+        otherwise = shown if at.direct else at.otherwise
+        return _At(parent, instance, link.slot, direct=at.direct, otherwise=otherwise)
 
     def _behind_output(self, at: _At) -> _At | Source | None:
         node, inside = at.node, at.scope.inner.get(at.node.id)
