@@ -10,6 +10,7 @@ from comfy_runner.errors import (
     ComfyError,
     Interrupted,
     InvalidWorkflow,
+    ModelMissing,
     NodeFailed,
     OutOfMemory,
     Problem,
@@ -25,6 +26,9 @@ _NO_MEMORY = re.compile(
 )
 """PyTorch's words for it on CUDA, MPS and CPU (c10/core/CPUAllocator.cpp), and Python's own."""
 
+_MODEL_FILES = (".safetensors", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl", ".sft", ".gguf")
+"""How model files end (folder_paths.py, supported_pt_extensions; GGUF is a common node pack's)."""
+
 _NO_SPACE = "No space left on device"
 _DIRECTORIES = re.compile(r"""(?<![\w:/])(?:/[^\s/'",;:]+)+/(?=[^\s/])""")
 
@@ -36,7 +40,9 @@ def refusal(answer: Mapping[str, Any], graph: Mapping[str, Any]) -> InvalidWorkf
     found = [each for node, errors in listed.items() for each in _node_problems(node, errors)]
     if found:
         node, errors = next(iter(listed.items()))
-        return _invalid(found, node_id=str(node), node_type=errors.get("class_type"))
+        refused = _invalid(found, node_id=str(node), node_type=errors.get("class_type"))
+        all_models = all(map(_names_no_model, listed.values()))
+        return _as_missing_model(refused) if all_models else refused
     error = answer.get("error")
     return _whole_refused(error if isinstance(error, dict) else {"message": error}, graph)
 
@@ -91,6 +97,25 @@ def _node_problems(node: str, report: Mapping[str, Any]) -> Iterator[Problem]:
         where = f"input '{name}' of {who}" if name else who
         pointer = f"/{_escape(node)}" + (f"/inputs/{_escape(name)}" if name else "")
         yield Problem(pointer, f"{where}: {_explain(error, name)}")
+
+
+def _names_no_model(report: Mapping[str, Any]) -> bool:
+    """Whether all that is wrong with a node are model files that are not in its lists."""
+    errors = report.get("errors") or [{}]
+    return all(
+        error.get("type") == "value_not_in_list"
+        and str((error.get("extra_info") or {}).get("received_value")).endswith(_MODEL_FILES)
+        for error in errors
+    )
+
+
+def _as_missing_model(refused: InvalidWorkflow) -> ModelMissing:
+    return ModelMissing(
+        refused.message,
+        problems=refused.problems,
+        node_id=refused.node_id,
+        node_type=refused.node_type,
+    )
 
 
 def _explain(error: Mapping[str, Any], name: str | None) -> str:
