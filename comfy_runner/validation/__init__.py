@@ -33,18 +33,19 @@ def validate(graph: object, catalog: Catalog, *, media: Collection[str] = ()) ->
     """
     workflow = graphs.checked_form(graph)
     found = find(workflow, catalog, media=media)
-    if not found:
+    prefixes = graphs.prefix_problems(workflow)
+    if not found and not prefixes:
         return
-    problems = [each.problem for each in found]
+    problems = [*(each.problem for each in found), *prefixes]
     shown = "; ".join(problem.message for problem in problems[:SHOWN_PROBLEMS])
     more = len(problems) - SHOWN_PROBLEMS
-    error = ModelMissing if all(each.model_missing for each in found) else InvalidWorkflow
-    first = found[0]
+    only_models = not prefixes and all(each.model_missing for each in found)
+    error = ModelMissing if only_models else InvalidWorkflow
     raise error(
         f"{shown}; and {more} more" if more > 0 else shown,
         problems=problems,
-        node_id=first.node,
-        node_type=first.class_type,
+        node_id=found[0].node if found else None,
+        node_type=found[0].class_type if found else None,
     ).at(workflow)
 
 

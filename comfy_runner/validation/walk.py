@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -12,7 +12,7 @@ from comfy_runner.graph import Graph, is_link
 from comfy_runner.signatures import Field, Signature
 from comfy_runner.validation.findings import Finding, Kind, brief, near
 from comfy_runner.validation.links import Sources, fault_of_link, missing_node
-from comfy_runner.validation.values import Fault, fault_of_value
+from comfy_runner.validation.values import CONVERSIONS, Fault, fault_of_value
 
 Signatures = Mapping[str, Signature | None]
 
@@ -27,11 +27,13 @@ def findings(graph: Graph, catalog: Catalog, *, media: Collection[str]) -> list[
     if not outputs and not found:
         message = "no node of the workflow is an output, such as SaveImage"
         return [Finding(Kind.NO_OUTPUTS, message)]
-    judged = _reached(graph, outputs, signatures)
+    # of an unknown class nobody can tell whether it is an output: it may well be
+    roots = [*outputs, *(node for node, known in signatures.items() if known is None)]
+    judged = _closure(graph, roots, lambda node: _followed(graph, node, signatures))
     sources = Sources(signatures, catalog.stars_fit_all)
     for node in judged:
         found += _node_findings(graph, node, sources, media)
-    found += dead_ends(graph, outputs or list(graph), signatures, judged)
+    found += dead_ends(graph, roots, signatures, judged)
     place = {node: number for number, node in enumerate(graph)}
     return sorted(found, key=lambda each: place[each.node or ""])
 
@@ -45,18 +47,16 @@ def dead_ends(
     link to no node kills the thread that runs prompts, and nodes that feed each other in a circle
     run never; both were seen with 0.3.75.
     """
-    run = _linked(graph, outputs)
+    run = _closure(graph, outputs, lambda node: _linked(graph, node))
     for node in run:
-        known = signatures[node]
-        declared = {field.name for field in known.fields} if known and node in judged else set()
+        known = signatures[node] if node in judged else None
+        declared = {field.name: field for field in known.fields} if known else {}
         for name, value in graph[node]["inputs"].items():
-            if name not in declared and is_link(value) and value[0] not in graph:
-                told = missing_node(value[0], graph)
+            link = _unwrapped(declared[name], value) if name in declared else value
+            if is_link(link) and link[0] not in graph:
+                told = missing_node(link[0], graph)
                 yield _finding(graph, node, Kind.DEAD_END, told, name)
-    needs = {
-        node: [value[0] for value in graph[node]["inputs"].values() if is_link(value)]
-        for node in run
-    }
+    needs = {node: {*_linked(graph, node), *_followed(graph, node, signatures)} for node in run}
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:
@@ -65,29 +65,35 @@ def dead_ends(
         yield _finding(graph, circle[0], Kind.CYCLE, told)
 
 
-def _reached(graph: Graph, outputs: Iterable[str], signatures: Signatures) -> list[str]:
-    """Return the nodes that ComfyUI looks at: those behind the declared inputs of outputs."""
+def _unwrapped(field: Field, value: Any) -> Any:
+    """Return the list that ComfyUI takes out of a `__value__`, and then for a link; else None.
 
-    def behind(node: str) -> Iterator[str]:
-        known, inputs = signatures[node], graph[node]["inputs"]
-        for field in known.fields if known else ():
-            value = inputs.get(field.name)
-            if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
-                yield value[0]
-
-    return _closure(graph, outputs, behind)
+    A plain list in such a place is judged as a link already.
+    """
+    converted = isinstance(field.type.name, str) and field.type.name in CONVERSIONS
+    return value.get("__value__") if isinstance(value, dict) and not converted else None
 
 
-def _linked(graph: Graph, outputs: Iterable[str]) -> list[str]:
-    """Return the nodes that ComfyUI would run: those behind any input of outputs."""
+def _followed(graph: Graph, node: str, signatures: Signatures) -> Iterator[str]:
+    """Yield the nodes that ComfyUI looks at next when it checks this one, with any slot."""
+    known, inputs = signatures[node], graph[node]["inputs"]
+    if known is None:
+        yield from _linked(graph, node)
+        return
+    for field in known.fields:
+        value = inputs.get(field.name)
+        if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
+            yield value[0]
 
-    def behind(node: str) -> Iterator[str]:
-        return (value[0] for value in graph[node]["inputs"].values() if is_link(value))
 
-    return _closure(graph, outputs, behind)
+def _linked(graph: Graph, node: str) -> Iterator[str]:
+    """Yield the nodes that have to run before this one."""
+    return (value[0] for value in graph[node]["inputs"].values() if is_link(value))
 
 
-def _closure(graph: Graph, outputs: Iterable[str], behind: Any) -> list[str]:
+def _closure(
+    graph: Graph, outputs: Iterable[str], behind: Callable[[str], Iterator[str]]
+) -> dict[str, None]:
     """Return the nodes that lie behind `outputs`, in no special order; without recursion."""
     waiting = list(outputs)
     seen = dict.fromkeys(waiting)
@@ -96,7 +102,7 @@ def _closure(graph: Graph, outputs: Iterable[str], behind: Any) -> list[str]:
             if node in graph and node not in seen:
                 seen[node] = None
                 waiting.append(node)
-    return list(seen)
+    return seen
 
 
 def _node_findings(

@@ -8,7 +8,7 @@ from typing import Any
 from comfy_runner import validation
 from comfy_runner.catalog import Catalog
 from comfy_runner.errors import InvalidWorkflow
-from comfy_runner.graph import checked_form, is_link
+from comfy_runner.graph import checked_form
 from comfy_runner.validation import Finding, Kind
 from tests.comfy_runner.validation.live_answers import Answer
 from tests.comfy_runner.validation.valid_graphs import declared
@@ -100,7 +100,8 @@ def _links(graph: Any, node: str, catalog: Catalog) -> list[tuple[str, str]]:
     inputs = graph[node]["inputs"]
     names = [*declared(info, "required"), *declared(info, "optional")]
     links = [(name, inputs[name]) for name in names if isinstance(inputs.get(name), list)]
-    return [(name, link[0]) for name, link in links if is_link(link) and link[0] in graph]
+    whole = [(name, link[0]) for name, link in links if len(link) == 2]
+    return [(name, to) for name, to in whole if isinstance(to, str) and to in graph]
 
 
 def _surely_seen(graph: Any, answer: Answer, catalog: Catalog) -> set[str]:

@@ -103,7 +103,7 @@ class Mutator:
     def link_to_nowhere(self, graph: Graph) -> None:
         chosen = self._input(graph)
         if chosen:
-            node_id = self.chance.choice(("999", 1, 3, None, "", "1 ", [], {}, True, 1.0))
+            node_id: Any = self.chance.choice(("999", 1, 3, None, "", "1 ", [], {}, True, 1.0))
             chosen[0][chosen[1]] = [node_id, 0]
 
     def link_to_odd_slot(self, graph: Graph) -> None:
@@ -142,12 +142,12 @@ class Mutator:
 
     def unknown_class(self, graph: Graph) -> None:
         node = self._node(graph)
-        odd = ("KSamplr", "", node["class_type"].lower() + "x", "Ünknown", None, 5, [], {})
+        odd: Any = ("KSamplr", "", node["class_type"].lower() + "x", "Ünknown", None, 5, [], {})
         node["class_type"] = self.chance.choice(odd)
 
     def undeclared_input(self, graph: Graph) -> None:
         inputs = self._node(graph)["inputs"]
-        odd = (1, "x", None, [1, 2, 3], [], ["999", 0], [self.chance.choice(list(graph)), 0])
+        odd: Any = (1, "x", None, [1, 2, 3], [], ["999", 0], [self.chance.choice(list(graph)), 0])
         inputs.setdefault(self.chance.choice(NAMES), self.chance.choice(odd))
 
     def garbage(self, graph: Graph) -> None:
