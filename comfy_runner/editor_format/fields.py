@@ -23,12 +23,14 @@ class Fields:
         self._replace_in = replace_in
         self._own: dict[Place, dict[str, Any]] = {}
         self._all: dict[Place, dict[str, Any]] = {}
+        self._given: dict[Place, Any] = {}
 
     def values(self, scope: Scope, node: Node) -> Mapping[str, Any]:
         """Return the values of the node's widgets by name; primitive nodes go before its own."""
         place = (scope, node)
         if place not in self._all:
             values = dict(self._own_values(scope, node))
+            self._all[place] = values  # for a primitive that asks for what it is about to set
             for slot in node.inputs:
                 primitive = _primitive(scope, slot)
                 if primitive is not None and slot.widget in values:
@@ -89,22 +91,27 @@ class Fields:
         widget = self.widget(scope, end[0], end[1].widget)
         if widget is None:
             return None
-        first = next(self._ends(scope, primitive), None)
-        if first is None or not primitive.values:
-            value = self._own_values(scope, end[0])[widget_name(end)]
+        if primitive.values:
+            value = self._given_by(scope, primitive)
         else:
-            value = given(primitive, [found for found, _ in self._ends(scope, primitive)])
+            value = self._own_values(scope, end[0])[widget_name(end)]
         if value and primitive.properties.get("Run widget replace on values"):
             value = self._replace_in(str(value))
         return as_shown(widget, rounded(widget.type, widget.options, value))
 
-    def _ends(self, scope: Scope, primitive: Node) -> Iterator[tuple[Widget, Node]]:
+    def _given_by(self, scope: Scope, primitive: Node) -> Any:
+        place = (scope, primitive)
+        if place not in self._given:
+            self._given[place] = given(primitive, list(self._ends(scope, primitive)))
+        return self._given[place]
+
+    def _ends(self, scope: Scope, primitive: Node) -> Iterator[Widget]:
         """Yield the widgets that a primitive node sets, in the order of its links."""
         for link in primitive.fan:
             node, slot = scope.drawing.ends.get(link, (None, None))
             widget = self.widget(scope, node, slot.widget) if node and slot else None
-            if node and widget:
-                yield widget, node
+            if widget:
+                yield widget
 
 
 def widget_name(end: tuple[Node, Slot]) -> str:

@@ -46,27 +46,38 @@ class _At:
     otherwise: Literal | None = None
 
 
+_Output = tuple[Scope, Node, int, str | None]
+
+
 class Wiring:
     """Follows links back to where they come from; what leads nowhere becomes a finding."""
 
     def __init__(self, fields: Fields, findings: Findings) -> None:
         self._fields = fields
         self._findings = findings
+        self._known: dict[_Output, Source | Literal | None] = {}
 
     def feed(self, scope: Scope, node: Node, slot: int) -> Source | Literal | None:
         """Return what feeds the input, None where nothing does."""
         at: _At | Source | Literal | None = _At(scope, node, slot)
         otherwise: Literal | None = None
-        seen: set[tuple[tuple[str, ...], str, int, bool]] = set()
+        passed: dict[_Output, None] = {}
         while isinstance(at, _At):
             otherwise = at.otherwise
-            step = (at.scope.path, at.node.id, at.slot, at.is_output)
-            if step in seen:
+            if not at.is_output:
+                at = self._behind_input(at)
+                continue
+            output = (at.scope, at.node, at.slot, at.type)
+            if output in self._known:
+                at = self._known[output]
+            elif output in passed:
                 message = f"{at.node.label}: links lead in a circle through it"
                 self._findings.add(at.node.pointer, message)
-                return None
-            seen.add(step)
-            at = self._behind_output(at) if at.is_output else self._behind_input(at)
+                at = None
+            else:
+                passed[output] = None
+                at = self._behind_output(at)
+        self._known.update(dict.fromkeys(passed, at))
         return at or otherwise
 
     def _behind_input(self, at: _At) -> _At | Literal | None:

@@ -181,6 +181,20 @@ def test_a_primitive_may_fill_in_its_text_itself() -> None:
     assert inputs(workflow(nodes, [[1, 2, 0, 1, 0, "STRING"]]))["text"] == "at 24"
 
 
+def test_a_primitive_may_even_ask_for_what_it_sets() -> None:
+    primitive = node(
+        2,
+        "PrimitiveNode",
+        outputs=[{"links": [1]}],
+        widgets_values=["%S.text%!"],
+        properties={"Run widget replace on values": True},
+    )
+    target = node(1, "Sampler", linked("text", 1, widget=True), title="S")
+    target["widgets_values"] = [1, "fixed", 2, "euler", True, "own"]
+    found = inputs(workflow([target, primitive], [[1, 2, 0, 1, 0, "STRING"]]))
+    assert found["text"] == "own!"
+
+
 def test_a_primitive_without_a_value_leaves_that_of_the_widget() -> None:
     nodes = [
         node(1, "Sampler", linked("seed", 1, widget=True), widgets_values=[6]),
