@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from flask import Flask, Response
 from flask.json.provider import DefaultJSONProvider
 
 import tasks.jobs
 from comfy_runner.bucket import Bucket, LocalBucket, open_bucket
+from comfy_runner.catalog import Catalog
 from settings import Settings
+from tasks.catalogue import current
 from web import auth, errors, files, health
 from web.v1.jobs import JobRoutes, Jobs
 
@@ -15,14 +20,22 @@ __all__ = ["create_app"]
 
 
 def create_app(
-    settings: Settings, *, jobs: Jobs = tasks.jobs, bucket: Bucket | None = None
+    settings: Settings,
+    *,
+    jobs: Jobs = tasks.jobs,
+    bucket: Bucket | None = None,
+    catalog: Callable[[], Catalog | None] | None = None,
 ) -> Flask:
     """Return the application; the caller has configured `tasks` unless it passes its own `jobs`.
+
+    `catalog` returns what workflows are judged by; if unset, it is what the workers published.
 
     Raises:
         SettingsError: API_KEY is not set, and no key can be kept in the data directory.
     """
     bucket = bucket or open_bucket(settings)
+    if catalog is None:
+        catalog = partial(current, bucket) if jobs is tasks.jobs else _none
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_megabytes * 2**20
     app.url_map.merge_slashes = False
@@ -33,8 +46,12 @@ def create_app(
     app.register_blueprint(health.blueprint)
     if isinstance(bucket, LocalBucket):
         app.register_blueprint(files.blueprint(bucket))
-    app.register_blueprint(JobRoutes(settings, jobs, bucket).blueprint())
+    app.register_blueprint(JobRoutes(settings, jobs, bucket, catalog).blueprint())
     return app
+
+
+def _none() -> None:
+    """Return no catalogue: jobs that are not ours have no workers of ours."""
 
 
 class _InOrder(DefaultJSONProvider):

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from flask import Blueprint, request
 
 from comfy_runner.bucket import Bucket
+from comfy_runner.catalog import Catalog
 from comfy_runner.errors import StorageFailed
 from comfy_runner.graph import Graph
 from comfy_runner.media import Media, Policy
@@ -60,6 +61,7 @@ class JobRoutes:
     settings: Settings
     jobs: Jobs
     bucket: Bucket
+    catalog: Callable[[], Catalog | None]
 
     def blueprint(self) -> Blueprint:
         """Return the routes under /v1/jobs."""
@@ -73,7 +75,8 @@ class JobRoutes:
     def submit(self) -> tuple[dict[str, Any], int, dict[str, str]]:
         """Accept a workflow: 202 with the queued job and its address."""
         with Intake(Policy.of(self.settings)) as intake:
-            asked = Reception(self.jobs.get, intake).accept(json_body.read(request))
+            reception = Reception(self.jobs.get, intake, self.catalog())
+            asked = reception.accept(json_body.read(request))
             media = _stored(intake, self.bucket)
         try:
             job = self.jobs.submit(
