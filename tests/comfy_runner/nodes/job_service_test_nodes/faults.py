@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -37,6 +38,27 @@ class _Faulty:
 
 def _image(after: torch.Tensor | None) -> torch.Tensor:
     return torch.full((1, 16, 16, 3), 0.5) if after is None else after
+
+
+class RaiseNode(_Faulty):
+    """Raises `ValueError` with a path of this machine in its message."""
+
+    def go(self, after: torch.Tensor | None = None) -> Any:
+        raise ValueError(f"RaiseNode cannot read {Path(__file__).resolve()}")
+
+
+class ExitAfterNode(_Faulty):
+    """Ends the process, as a crash of a native library does; only once if `once` names a file."""
+
+    INPUTS: ClassVar[dict[str, Any]] = {"once": ("STRING", {"default": ""})}
+
+    def go(self, once: str, after: torch.Tensor | None = None) -> Any:
+        if once and Path(once).exists():
+            return (_image(after),)
+        if once:
+            Path(once).touch()
+        print("ExitAfterNode ends the process", flush=True)
+        os._exit(77)
 
 
 class SysExitNode(_Faulty):
@@ -168,4 +190,7 @@ class StubbornNode(_Faulty):
         return (_image(after),)
 
 
-NODES = (SysExitNode, HungryNode, DeafNode, SayNode, ManyFilesNode, StepsNode, StubbornNode)
+NODES = (
+    *(RaiseNode, ExitAfterNode, SysExitNode, HungryNode, DeafNode, SayNode),
+    *(ManyFilesNode, StepsNode, StubbornNode),
+)
