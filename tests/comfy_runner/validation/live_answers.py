@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -53,6 +54,17 @@ class Asker:
             for first in range(0, len(graphs), BATCH):
                 yield from self._ask_some(graphs[first : first + BATCH])
                 self._send("POST", "/queue", {"clear": True})
+
+    def times(self, graph: Any, rounds: int) -> list[float]:
+        """Return how many milliseconds each answer to the same graph takes."""
+        taken = []
+        with self._kept_busy():
+            for _ in range(rounds):
+                began = time.perf_counter()
+                self._send("POST", "/prompt", {"prompt": graph}).raise_for_status()
+                taken.append((time.perf_counter() - began) * 1000)
+                self._send("POST", "/queue", {"clear": True})
+        return taken
 
     def close(self) -> None:
         self._session.close()

@@ -29,9 +29,9 @@ REASONS = (
 """Every way in which ComfyUI 0.3.75 answers a graph."""
 
 
-@pytest.fixture(scope="module")
-def asker(telling_server: ComfyServer) -> Iterator[Asker]:
-    asking = Asker(telling_server.url)
+@pytest.fixture
+def asker(server: ComfyServer) -> Iterator[Asker]:
+    asking = Asker(server.url)
     yield asking
     asking.close()
 

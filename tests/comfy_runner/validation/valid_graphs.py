@@ -11,7 +11,7 @@ from comfy_runner.catalog import Catalog
 Graph = dict[str, Any]
 
 WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN")
-WORDS = ("a cat", "", "Zürich ☃", "猫", "x" * 50, "3", "../x", "a/b.png", "%year%")
+WORDS = ("a cat", "", "Zürich ☃", "猫", "x" * 50, "3", "./x", "a/b.png", "%year%")
 LEFT_OUT = {"LoadImageOutput", "LoadVideo", "WebcamCapture"}
 """There are no files for them."""
 
