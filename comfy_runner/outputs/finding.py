@@ -84,7 +84,7 @@ class _Finder:
 
     def _named_by(self, node_id: str, text: str) -> FileReference | None:
         """Return the file that a bare string names, if there is one, new enough."""
-        if not 0 < len(text) <= _LONGEST_PATH or "\n" in text:
+        if len(text) > _LONGEST_PATH:
             return None
         head, _, rest = text.partition("/")  # as Preview3D writes it: "temp/bg.png"
         places = [(text, "output"), (text, "temp")]

@@ -74,7 +74,7 @@ def test_any_other_string_is_a_text(text: str, places: dict[str, Path]) -> None:
 
 
 def test_a_bare_name_does_not_reach_what_was_there_before(places: dict[str, Path]) -> None:
-    os.utime(places["output"] / "a.png", (NEW - 60, NEW - 60))
+    os.utime(places["output"] / "a.png", (NEW - 1, NEW - 1))
     os.utime(places["output"] / "sub/a.png", (NEW, NEW))
     del places["temp"]
     assert found(places, {"text": ["a.png", "sub/a.png"]}, since=NEW) == [
