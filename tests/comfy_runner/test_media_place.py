@@ -11,8 +11,9 @@ import pytest
 
 from comfy_runner.bucket import LocalBucket
 from comfy_runner.errors import MediaRejected, MediaUnreachable, StorageFailed
-from comfy_runner.media import Media, Policy, place, refer
+from comfy_runner.media import Media, Policy, refer
 from comfy_runner.media.intake import RENEW_SECONDS, Intake, Sent
+from comfy_runner.media.placing import place
 from settings import Settings
 from tests.comfy_runner.buckets import Place
 from tests.comfy_runner.media_files import gif, jpeg, png

@@ -91,7 +91,7 @@ def test_files_of_every_origin_reach_their_nodes(stack: Stack) -> None:
     (shown,) = (each for each in job["outputs"] if each["kind"] == "video")
     assert (shown["width"], shown["height"], shown["frames"]) == (32, 16, 6)
     assert "secret" not in str(job)
-    assert not list(stack.data.glob("workers/*/input/*/"))
+    assert not list(stack.data.glob("workers/*/input/*/*"))
 
 
 @pytest.mark.parametrize(
