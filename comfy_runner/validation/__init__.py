@@ -22,7 +22,7 @@ SHOWN_PROBLEMS = 5
 
 
 def validate(graph: object, catalog: Catalog, *, media: Collection[str] = ()) -> None:
-    """Say everything that is wrong with a workflow; return if nothing is.
+    """Say everything that is wrong with a workflow, up to 200 things; return if nothing is.
 
     `media` are the names of the files that come with the job: they may stand for any value.
     The pointers of the problems are relative to the workflow, such as `/3/inputs/model`.

@@ -6,12 +6,14 @@ import difflib
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from comfy_runner.errors import Problem
 from comfy_runner.graph import pointer_to
 
 SHOWN_CHOICES = 20
 SHOWN_CHARACTERS = 100
+SEARCHED_NAMES = 5000
 
 
 class Kind(enum.StrEnum):
@@ -64,7 +66,7 @@ class Finding:
 
 def near(name: object, names: Iterable[object]) -> str:
     """Return the question whether one of the nearest names was meant; empty if none is near."""
-    known = [each for each in names if isinstance(each, str)]
+    known = [each for each in islice(names, SEARCHED_NAMES) if isinstance(each, str)]
     matches = difflib.get_close_matches(str(name)[:SHOWN_CHARACTERS], known, n=3)
     return f" (did you mean {' or '.join(map(repr, matches))}?)" if matches else ""
 
@@ -79,5 +81,9 @@ def listed(names: Iterable[object]) -> str:
 
 def brief(value: object) -> str:
     """Return a value as a sentence shows it: of a long one the beginning."""
-    shown = repr(value)
-    return shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[:SHOWN_CHARACTERS]}..."
+    return shortened(repr(value))
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a long text."""
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."

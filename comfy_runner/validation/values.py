@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from comfy_runner.signatures import Field, is_model_file
-from comfy_runner.validation.findings import Kind, brief, listed, near
+from comfy_runner.validation.findings import Kind, brief, listed, near, shortened
 
 Fault = tuple[Kind, str, bool]
 """Kind, message, and whether it is a model that is missing."""
@@ -32,7 +32,7 @@ def fault_of_value(field: Field, value: Any, *, media: Collection[str]) -> Fault
         value = _converted(field.type.name, value)
     except (TypeError, ValueError, OverflowError) as error:
         what = f"Failed to convert an input value to a {field.type.name} value"
-        return Kind.WRONG_TYPE, f"{what}: {brief(value)}, {error}", False
+        return Kind.WRONG_TYPE, f"{what}: {brief(value)}, {shortened(str(error))}", False
     if field.files is not None:
         return _fault_of_file(field.files, value)
     return (

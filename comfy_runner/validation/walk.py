@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain, islice
 from typing import Any
 
 from comfy_runner.catalog import Catalog
@@ -14,28 +15,34 @@ from comfy_runner.validation.findings import Finding, Kind, brief, near
 from comfy_runner.validation.links import Sources, fault_of_link, missing_node
 from comfy_runner.validation.values import CONVERSIONS, Fault, fault_of_value
 
+MOST_FINDINGS = 200
+"""Each costs a search for near names, and nobody reads more."""
+
 Signatures = Mapping[str, Signature | None]
 
 
 def findings(graph: Graph, catalog: Catalog, *, media: Collection[str]) -> list[Finding]:
-    """Return what is wrong, in the order of the workflow's nodes and of their inputs."""
+    """Return what is wrong, in the order of the workflow's nodes and of their inputs.
+
+    Of very much that is wrong only some: `MOST_FINDINGS`.
+    """
     signatures = {node: catalog.signature(graph[node]["class_type"]) for node in graph}
-    found = [
-        _unknown_class(graph, node, catalog) for node, known in signatures.items() if known is None
-    ]
+    unknown = [node for node, known in signatures.items() if known is None]
     outputs = [node for node, known in signatures.items() if known and known.is_output]
-    if not outputs and not found:
+    if not outputs and not unknown:
         message = "no node of the workflow is an output, such as SaveImage"
         return [Finding(Kind.NO_OUTPUTS, message)]
     # of an unknown class nobody can tell whether it is an output: it may well be
-    roots = [*outputs, *(node for node, known in signatures.items() if known is None)]
+    roots = [*outputs, *unknown]
     judged = _closure(graph, roots, lambda node: _followed(graph, node, signatures))
     sources = Sources(signatures, catalog.stars_fit_all)
-    for node in judged:
-        found += _node_findings(graph, node, sources, media)
-    found += dead_ends(graph, roots, signatures, judged)
+    found = chain(
+        (_unknown_class(graph, node, catalog) for node in unknown),
+        (each for node in judged for each in _node_findings(graph, node, sources, media)),
+        dead_ends(graph, roots, signatures, judged),
+    )
     place = {node: number for number, node in enumerate(graph)}
-    return sorted(found, key=lambda each: place[each.node or ""])
+    return sorted(islice(found, MOST_FINDINGS), key=lambda each: place[each.node or ""])
 
 
 def dead_ends(

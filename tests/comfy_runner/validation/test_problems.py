@@ -167,3 +167,9 @@ def test_a_missing_model_beside_another_problem_is_an_invalid_workflow() -> None
         validate(graph, CATALOG)
 
     assert type(caught.value) is InvalidWorkflow
+
+
+def test_of_very_much_that_is_wrong_some_is_told() -> None:
+    graph = {str(n): node("Unheard") for n in range(5000)}
+
+    assert len(told(graph)) == 200

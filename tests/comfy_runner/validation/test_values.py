@@ -29,7 +29,7 @@ ACCEPTED: dict[str, tuple[Any, ...]] = {
 }
 NOT_CONVERTED: dict[str, tuple[Any, ...]] = {
     "bare": (None, "3.5", "", {}, {"__value__": None}, "0x10", float("inf"), "9" * 5000),
-    "real": (None, "x", {"a": 1}, 10**400, {"__value__": []}),
+    "real": (None, "x" * 5000, {"a": 1}, 10**400, {"__value__": []}),
 }
 
 
