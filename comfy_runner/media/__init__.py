@@ -1,4 +1,4 @@
-"""Input files: taken in with a submission (`intake`), laid where ComfyUI finds them (`placing`)."""
+"""Input files: taken in with a submission (`intake`), laid out for ComfyUI (`placing`)."""
 
 from __future__ import annotations
 
