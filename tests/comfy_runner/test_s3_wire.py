@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +18,7 @@ from comfy_runner.bucket.s3_client import MULTIPART_BYTES, S3Address, make_clien
 from comfy_runner.errors import StorageFailed
 from settings import Settings
 from tests.comfy_runner.s3_script import Reply, Request, ScriptedS3, agreeing
+from tests.test_imports import ROOT
 
 KEY = "outputs/job/9/0000-a.png"
 NOT_FOR_R2 = re.compile(r"expect|x-amz-checksum.*|x-amz-trailer|x-amz-sdk-checksum.*|transfer-.*")
@@ -263,17 +266,22 @@ def test_who_is_waited_for_gives_up_soon(tmp_path: Path) -> None:
     assert len(server.requests) == 1
 
 
-def test_the_aws_settings_of_the_machine_do_not_matter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = tmp_path / "config"
-    config.write_text("[profile p]\nregion = x\ns3 =\n  use_accelerate_endpoint = true\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    for profile in ("p", "nobody"):
-        monkeypatch.setenv("AWS_PROFILE", profile)
-        with ScriptedS3() as server:
-            put(bucket_at(server), tmp_path)
-        assert server.requests[0].path == f"/outputs/{KEY}"
+CLIENT = """
+from comfy_runner.bucket.retries import Patience
+from comfy_runner.bucket.s3_client import S3Address, make_client
+print(make_client(S3Address("https://a.example", "b", "c", "d"), Patience()).meta.endpoint_url)
+"""
+
+
+def test_the_aws_settings_of_the_machine_do_not_matter(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("no settings at all")
+    files = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), tmp_path / "config")
+    environment = {name: str(path) for name, path in files.items()} | {"AWS_PROFILE": "nobody"}
+    command = [sys.executable, "-c", CLIENT]
+    made = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (made.stdout, made.stderr) == ("https://a.example\n", "")
 
 
 def test_a_client_waits_no_longer_and_keeps_as_many_connections_as_it_should() -> None:
