@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -57,7 +58,7 @@ class ExitAfterNode(_Faulty):
             return (_image(after),)
         if once:
             Path(once).touch()
-        print("ExitAfterNode ends the process", flush=True)
+        print(f"ExitAfterNode of {Path(__file__).resolve()} ends the process", flush=True)
         os._exit(77)
 
 
@@ -119,12 +120,12 @@ class DeafNode(_Faulty):
 
 
 class SayNode(_Faulty):
-    """Prints a text without an end of line, so that it stays in Python's buffer."""
+    """Prints a text a moment after it has ended, which stays in Python's buffer until later."""
 
     INPUTS: ClassVar[dict[str, Any]] = {"text": ("STRING", {"default": "hello"})}
 
     def go(self, text: str, after: torch.Tensor | None = None) -> Any:
-        print(text, end=" ")
+        threading.Timer(0.1, print, [text]).start()
         return (_image(after),)
 
 
