@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-NODE_CLASS_MAPPINGS: dict[str, type] = {}
 WORKER = "prompt_worker"
 """The function that takes prompts off the queue, in a thread of its own."""
 
@@ -181,7 +180,16 @@ def _is_endless(returned: Any) -> bool:
     return True
 
 
-def _register() -> None:
+def _join() -> dict[str, type]:
+    """Add our routes, if this is a ComfyUI; there are no nodes to return."""
+    try:
+        _add_routes()
+    except Exception as error:  # noqa: BLE001 (ComfyUI has to start whatever happens here)
+        logging.warning("comfyui_jobs: not available in this ComfyUI: %s", error)
+    return {}
+
+
+def _add_routes() -> None:
     """Add our routes to ComfyUI's; its other answers stay as they are."""
     import nodes  # type: ignore[import-not-found]  # noqa: PLC0415 (only inside ComfyUI)
     from aiohttp import web  # type: ignore[import-not-found]  # noqa: PLC0415
@@ -206,7 +214,4 @@ def _register() -> None:
     server.routes.get(f"{PATH}/typing")(tell_typing)
 
 
-try:
-    _register()
-except Exception as error:  # noqa: BLE001 (ComfyUI has to start whatever happens here)
-    logging.warning("comfyui_jobs: not available in this ComfyUI: %s", error)
+NODE_CLASS_MAPPINGS = _join()

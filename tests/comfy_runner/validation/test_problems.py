@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from comfy_runner.catalog import Catalog
 from comfy_runner.errors import InvalidWorkflow, ModelMissing
 from comfy_runner.validation import validate
 from tests.comfy_runner.runs import node
@@ -173,3 +174,51 @@ def test_of_very_much_that_is_wrong_some_is_told() -> None:
     graph = {str(n): node("Unheard") for n in range(5000)}
 
     assert len(told(graph)) == 200
+
+
+def with_models(choices: list[str], name: str = "thing") -> Catalog:
+    """Return a catalogue with some models and a class that has these choices."""
+    info = {"input": {"required": {name: [choices]}}, "output": [], "output_node": True}
+    models = {"loras": ["a.pt", "b.pt"], "all": ["a.pt"], "vae": [], "other": ["z.pt"]}
+    return Catalog(nodes={"Loader": info}, models=models)
+
+
+@pytest.mark.parametrize(
+    ("choices", "name", "folder"),
+    [
+        (["a.pt", "b.pt"], "thing", "loras"),
+        (["none", "a.pt", "b.pt"], "thing", "loras"),
+        (["none", "a.pt"], "thing", "all"),
+        (["a.pt", "b.pt"], "vae_name", "loras"),
+        ([], "vae_name", "vae"),
+        (["taesd"], "vae_name2", "vae"),
+    ],
+)
+def test_the_folder_of_a_model_is_known_by_its_neighbours_or_by_the_name_of_the_input(
+    choices: list[str], name: str, folder: str
+) -> None:
+    graph = {"1": node("Loader", **{name: "c.pt"})}
+
+    with pytest.raises(ModelMissing, match=f"no file 'c.pt' in models/{folder}"):
+        validate(graph, with_models(choices, name))
+
+
+@pytest.mark.parametrize("value", ["c.safetensors", "C.GGUF", "sub/c.ckpt"])
+def test_a_model_file_is_known_by_its_suffix_where_no_folder_is_known(value: str) -> None:
+    with pytest.raises(ModelMissing, match="among its choices"):
+        validate({"1": node("Loader", thing=value)}, with_models(["x"]))
+
+
+@pytest.mark.parametrize("value", ["euler", 5, None])
+def test_another_choice_is_no_missing_model(value: object) -> None:
+    with pytest.raises(InvalidWorkflow) as caught:
+        validate({"1": node("Loader", thing=value)}, with_models(["x"]))
+
+    assert type(caught.value) is InvalidWorkflow
+
+
+def test_what_is_no_text_is_no_missing_model() -> None:
+    with pytest.raises(InvalidWorkflow) as caught:
+        validate({"1": node("Loader", thing=5)}, with_models(["a.pt"]))
+
+    assert type(caught.value) is InvalidWorkflow
