@@ -62,16 +62,28 @@ class Current:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, bucket: Bucket) -> Catalog | None:
-        """Return it, looked up anew when the last look was too long ago, or at another store."""
-        store = runtime().protocol.store
-        with self._lock:
-            now = self.clock()
-            if self._owner is not store:
-                self._looked = self._digest = self._catalog = None
-            if self._looked is None or now - self._looked >= LOOK_SECONDS:
-                self._owner, self._looked = store, now
-                self._look(store.get(KEY), bucket)
+        """Return it, looked up anew when the last look was too long ago, or at another store.
+
+        Whoever asks while another looks gets what was known before, if anything was.
+        """
+        if not self._lock.acquire(blocking=self._looked is None):
             return self._catalog
+        try:
+            self._refresh(bucket)
+            return self._catalog
+        finally:
+            self._lock.release()
+
+    def _refresh(self, bucket: Bucket) -> None:
+        store = runtime().protocol.store
+        if self._owner is not store:
+            self._looked = self._digest = self._catalog = None
+        if self._looked is not None and self.clock() - self._looked < LOOK_SECONDS:
+            return
+        self._owner = store
+        self._look(store.get(KEY), bucket)
+        # only now: a bucket that hangs is not asked again by each who waited meanwhile
+        self._looked = self.clock()
 
     def _look(self, told: Mapping[str, Any] | None, bucket: Bucket) -> None:
         digest = told["digest"] if told else None

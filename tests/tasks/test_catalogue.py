@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from comfy_runner.bucket import LocalBucket
 from comfy_runner.catalog import Catalog
+from comfy_runner.errors import StorageFailed
 from tasks import catalogue
 from tasks.catalogue import Current
 from tasks.framework.tick import tick
@@ -154,3 +156,41 @@ def test_the_sweep_does_not_take_it_for_a_run(rig: Rig, bucket: CountingBucket) 
 
     assert tick(rig.protocol) == 0
     assert rig.protocol.store.get(catalogue.KEY) == {"digest": OLD.digest}
+
+
+def test_while_one_looks_the_others_get_what_was_known(
+    rig: Rig, tmp_path: Path, current: Current, clock: HandClock
+) -> None:
+    class Asking(CountingBucket):
+        seen: Catalog | None = None
+
+        def fetch(self, key: str, path: Path) -> None:
+            with ThreadPoolExecutor(1) as pool:
+                self.seen = pool.submit(current.get, self).result(10) if self.fetched else None
+            super().fetch(key, path)
+
+    bucket = Asking(tmp_path)
+    catalogue.publish(OLD, bucket)
+    assert current.get(bucket) == OLD
+    catalogue.publish(NEW, bucket)
+    clock.now += catalogue.LOOK_SECONDS
+
+    assert current.get(bucket) == NEW
+    assert bucket.seen == OLD
+
+
+def test_a_bucket_that_takes_long_to_fail_is_not_asked_again_at_once(
+    rig: Rig, tmp_path: Path, current: Current, clock: HandClock
+) -> None:
+    class Slow(CountingBucket):
+        def fetch(self, key: str, path: Path) -> None:
+            self.fetched += 1
+            clock.now += 60
+            raise StorageFailed("the bucket does not answer")
+
+    bucket = Slow(tmp_path)
+    catalogue.publish(OLD, bucket)
+
+    assert current.get(bucket) is None
+    assert current.get(bucket) is None
+    assert bucket.fetched == 1

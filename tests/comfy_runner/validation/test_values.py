@@ -142,7 +142,7 @@ def test_inputs_that_newer_versions_make_many_of_are_left_to_them() -> None:
     assert [pointer for pointer, _ in told({"1": node("New")}, catalog)] == ["/1/inputs/x"]
 
 
-@pytest.mark.parametrize("spec", [{}, [], None, ["INT", None]])
+@pytest.mark.parametrize("spec", [{}, [], None, ["INT", None], 5, {"a": 1}])
 def test_an_input_that_its_class_declares_wrongly_refuses_the_node(spec: Any) -> None:
     info = {"input": {"required": {"odd": spec}}, "output": [], "output_node": True}
     catalog = replace(CATALOG, nodes={"Odd": info})
@@ -150,6 +150,13 @@ def test_an_input_that_its_class_declares_wrongly_refuses_the_node(spec: Any) ->
     assert [pointer for pointer, _ in told({"1": node("Odd", odd=1)}, catalog)] == [
         "/1/inputs/odd"
     ]
+
+
+@pytest.mark.parametrize("groups", [None, {}, {"required": None}, {"optional": None}])
+def test_a_class_may_have_no_inputs(groups: Any) -> None:
+    info = {"input": groups, "output": None, "output_node": True}
+
+    assert told({"1": node("None")}, replace(CATALOG, nodes={"None": info})) == []
 
 
 def load(image: Any) -> dict[str, Any]:
