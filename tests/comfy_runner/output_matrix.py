@@ -64,7 +64,8 @@ def _own() -> Iterator[Row]:
     named = (Expected("text", TEXT_TYPE, text="mesh/x.glb"),)
     yield Row("a name of no file", node("Preview3D", model_file="mesh/x.glb"), "result", named)
     sent = (_image("ComfyUI_00001_.png"),)
-    yield Row("a picture sent", node("SaveImageWebsocket", images=image), "(event stream)", sent)
+    sender = node("SaveImageWebsocket", images=image)
+    yield Row("a picture sent", sender, "(event stream)", sent, alone=True)
 
 
 def _saves(
