@@ -93,3 +93,9 @@ def test_the_frames_of_a_webp_are_told_by_their_chunks_up_to_its_end() -> None:
 
 def test_a_type_without_frames_has_none() -> None:
     assert counted(b"", "image/jpeg") is None
+
+
+def test_a_tiff_of_the_large_kind_is_refused() -> None:
+    content = struct.pack("<2sHI", b"II", 43, 8) + struct.pack("<HI", 0, 0)
+    with pytest.raises(ValueError, match="large kind"):
+        counted(content, "image/tiff")
