@@ -116,8 +116,7 @@ class Scene:
             faulty = NODES[fault](Path(place) / "once")
             work = Work(graph(faulty, first=moment == "running"))
             if moment == "storing":
-                self.held.hold()
-                later(0.7, self.held.release)
+                later(0.7, self.held.hold())
             if fault == "cancel unheard":
                 later(1.0, self.cancel)
             self.run(work, Heard())
@@ -138,11 +137,11 @@ class Scene:
         """Return who strikes at the moment; what is held until then goes on a little later."""
         if moment == "running":
             return Watching("1", strike)
-        self.held.hold()
+        release = self.held.hold()
 
         def act() -> None:
             assert self.held.begun.wait(10)
-            later(0.3, self.held.release)
+            later(0.3, release)
             strike()
 
         if moment == "storing":

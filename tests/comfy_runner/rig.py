@@ -69,21 +69,22 @@ class HeldBucket:
     def __init__(self, inner: Bucket) -> None:
         self.inner = inner
         self.begun = threading.Event()
-        self._free = threading.Event()
-        self._free.set()
+        self._gate = threading.Event()
+        self._gate.set()
 
-    def hold(self) -> None:
-        """Let every put wait from now on, after it has begun."""
+    def hold(self) -> Callable[[], None]:
+        """Let every put wait from now on, after it has begun; return what ends this."""
         self.begun.clear()
-        self._free.clear()
+        gate = self._gate = threading.Event()
+        return gate.set
 
     def release(self) -> None:
         """Let all puts go on."""
-        self._free.set()
+        self._gate.set()
 
     def put(self, key: str, path: Path, *, content_type: str, filename: str) -> None:
         self.begun.set()
-        assert self._free.wait(HOLD_SECONDS)
+        assert self._gate.wait(HOLD_SECONDS)
         self.inner.put(key, path, content_type=content_type, filename=filename)
 
     def fetch(self, key: str, path: Path) -> None:

@@ -88,7 +88,7 @@ def _s3(address: S3Address) -> tuple[FaultProxy, S3Bucket]:
 def test_a_fault_ends_as_the_matrix_says_and_the_next_job_does_well(
     scene: Scene, fault: str, moment: str, cell: Seen
 ) -> None:
-    assert scene.play(fault, moment) == cell, scene.lines
+    assert scene.play(fault, moment) == cell, "\n".join(scene.lines)
     server = scene.worker.server
     left = [server.output_directory, server.input_directory, server.temp_directory]
     assert [path for folder in left for path in folder.rglob("*")] == []
