@@ -33,7 +33,7 @@ def create_app(
     Raises:
         SettingsError: API_KEY is not set, and no key can be kept in the data directory.
     """
-    bucket = bucket or open_bucket(settings)
+    bucket = bucket or open_bucket(settings, hurried=True)
     if catalog is None:
         catalog = partial(current, bucket) if jobs is tasks.jobs else _none
     app = Flask(__name__, static_folder=None)
