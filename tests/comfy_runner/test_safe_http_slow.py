@@ -123,6 +123,7 @@ def test_a_connection_that_is_never_accepted_ends_when_the_time_is_up(tmp_path: 
 def test_a_connection_made_at_the_last_moment_is_shut_at_once() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
+        theirs.settimeout(5)
         late = Deadline(0)
         late.watch(ours)
         assert theirs.recv(1) == b""
