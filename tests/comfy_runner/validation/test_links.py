@@ -161,6 +161,7 @@ def test_types_fit_as_comfyui_compares_them(given: Type, wanted: Type, *, fit: b
         (Type(["a"]), Type("*"), True),
         (Type(["a"]), Type("COMBO"), True),
         (Type("COMBO"), Type(["a"]), False),
+        (Type(["a"]), Type("IMAGE"), False),
         (Type("IMAGE"), Type("MASK"), False),
     ],
 )
@@ -189,3 +190,16 @@ def test_a_class_with_outputs_without_end_has_any_type_at_any_slot() -> None:
     graph = {"1": shown(("2", 99)), "2": node("EndlessOutputs", number=1)}
 
     assert told(graph) == []
+
+
+@pytest.mark.parametrize("link", [[], ["1"], [[], 0], [{}, 0], [None, None], ["1", [], {}]])
+def test_lists_of_any_kind_are_refused_where_a_link_belongs(link: list[Any]) -> None:
+    graph = {"1": picture(), "2": shown(link)}
+
+    assert [pointer for pointer, _ in told(graph)] == ["/2/inputs/images"]
+
+
+def test_a_list_that_is_no_link_is_not_followed() -> None:
+    graph = {"1": picture(width=0), "2": shown(["1", 0, 0])}
+
+    assert [pointer for pointer, _ in told(graph)] == ["/2/inputs/images"]

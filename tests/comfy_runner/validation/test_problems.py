@@ -222,3 +222,36 @@ def test_what_is_no_text_is_no_missing_model() -> None:
         validate({"1": node("Loader", thing=5)}, with_models(["a.pt"]))
 
     assert type(caught.value) is InvalidWorkflow
+
+
+def test_of_folders_with_the_same_files_the_name_of_the_input_tells_which() -> None:
+    catalog = replace(
+        with_models(["a.pt"], "lora_name"), models={"else": ["a.pt"], "loras": ["a.pt"]}
+    )
+
+    with pytest.raises(ModelMissing, match="in models/loras"):
+        validate({"1": node("Loader", lora_name="c.pt")}, catalog)
+
+
+def test_some_core_classes_tell_more_than_the_names_of_their_inputs() -> None:
+    info = {"input": {"required": {"clip_name": [[]]}}, "output": [], "output_node": True}
+    catalog = Catalog(
+        nodes={"CLIPVisionLoader": info}, models={"clip_vision": [], "text_encoders": []}
+    )
+
+    with pytest.raises(ModelMissing, match="in models/clip_vision"):
+        validate({"1": node("CLIPVisionLoader", clip_name="c.pt")}, catalog)
+
+
+def test_an_input_that_is_declared_is_not_taken_for_a_misspelt_other() -> None:
+    graph = {"1": picture(), "2": node("ImageBatch", image1=["1", 0]), "3": shown(("2", 0))}
+
+    said = "input 'image2' of node 2 (ImageBatch): Required input is missing (IMAGE)"
+    assert told(graph) == [("/2/inputs/image2", said)]
+
+
+def test_a_wrong_link_alone_is_no_missing_model() -> None:
+    with pytest.raises(InvalidWorkflow) as caught:
+        validate({"1": picture(), "2": shown(("1", 7))}, CATALOG)
+
+    assert type(caught.value) is InvalidWorkflow

@@ -207,3 +207,29 @@ def test_a_file_is_not_named_by_a_link() -> None:
     anything = {"3": node("EndlessOutputs", number=1)}
 
     assert "takes the name of a file, not a link" in told({**load(["3", 0]), **anything})[0][1]
+
+
+def test_only_a_combo_is_held_to_choices() -> None:
+    checking = replace(CATALOG, typing={**CATALOG.typing, "rules": {"choices": True}})
+
+    assert told(values(text="anything"), checking) == []
+
+
+def one_input(*spec: Any) -> Catalog:
+    info = {"input": {"required": {"x": list(spec)}}, "output": [], "output_node": True}
+    return replace(CATALOG, nodes={"One": info}, models={"loras": ["a.pt"]})
+
+
+@pytest.mark.parametrize(
+    ("spec", "value"), [(["INT", "a note"], 5), ([[[1], "a"]], "a"), ([[{}, None, "a"]], None)]
+)
+def test_a_class_may_declare_an_input_oddly(spec: list[Any], value: Any) -> None:
+    assert told({"1": node("One", x=value)}, one_input(*spec)) == []
+
+
+def test_a_file_that_its_class_does_not_look_for_is_judged_by_the_list_alone() -> None:
+    catalog = one_input(["a.png"], {"image_upload": True})
+
+    ((_, said),) = told({"1": node("One", x="b.png")}, catalog)
+    assert "Value not in list: 'b.png'" in said
+    assert told({"1": node("One", x="b.png")}, catalog, media=("b.png",)) == []
