@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from comfy_runner.errors import InvalidWorkflow
 from tests.comfy_runner.editor_drawings import Classes, Json, convert, linked, node, workflow
 
 NOW = datetime(2026, 3, 7)  # noqa: DTZ001 - a wall clock, as a browser has it
@@ -171,6 +172,12 @@ def test_a_primitive_for_two_gives_what_both_can_hold(
     links = [[5, 3, 0, 1, 0, "INT"], [6, 3, 0, 2, 0, "INT"]]
     graph = convert(workflow([*ends, primitive], links), catalog=classes)
     assert graph["1"]["inputs"]["x"] == result
+
+
+@pytest.mark.parametrize("kind", ["AUDIO_RECORD", "LOAD_3D", "WEBCAM", "COMFY_DYNAMICCOMBO_V3"])
+def test_what_the_browser_makes_is_refused(kind: str) -> None:
+    with pytest.raises(InvalidWorkflow, match="the browser makes the value of 'x'"):
+        one_class("C", {"x": [kind, {}]}, [""])
 
 
 def test_an_upload_from_the_usual_folder_keeps_its_name() -> None:

@@ -208,3 +208,32 @@ def test_a_list_is_marked_as_no_link() -> None:
     drawing = workflow([node(1, "Lists", widgets_values=[["a", 0]])])
     found = inputs(drawing, catalog=Classes(nodes))
     assert found == {"picks": {"__value__": ["a", 0]}}
+
+
+@pytest.mark.parametrize(
+    ("inputs_of_it", "expected"),
+    [([linked("a", 1)], {"images": ["1", 0]}), ([], {})],
+)
+def test_a_bypassed_node_passes_on_its_first_input_for_want_of_one_beside_the_output(
+    inputs_of_it: list[Json], expected: Json
+) -> None:
+    bypassed = node(2, "Unknown", *inputs_of_it, mode=4)
+    nodes = [node(1, "Sampler"), bypassed, node(3, "SaveImage", linked("images", 2))]
+    links = [[1, 1, 0, 2, 0, "MODEL"], [2, 2, 1, 3, 0, "IMAGE"]]
+    assert inputs(workflow(nodes, links), "3") == {**expected, "filename_prefix": "C"}
+
+
+def test_a_field_shown_from_inside_has_no_value_of_its_own() -> None:
+    inside = subgraph(
+        "S",
+        [node(4, "Sampler", linked("cfg", 3, widget=True)), node(5, "Sampler")],
+        [[3, -10, 0, 4, 0, "FLOAT"]],
+        inputs=[port("cfg", 3, kind="FLOAT")],
+    )
+    shown = {"proxyWidgets": [["-1", "cfg"], ["5", "cfg"]]}
+    drawing = workflow([node(1, "S", widgets_values=[3.0, 9.0], properties=shown)], [], inside)
+    assert inputs(drawing, "1:4")["cfg"] == 3.0
+    assert inputs(drawing, "1:5")["cfg"] == 8.0
+    as_text = {"proxyWidgets": '[["5", "cfg"], ["-1", "cfg"]]'}
+    drawing = workflow([node(1, "S", widgets_values=[9.0, 3.0], properties=as_text)], [], inside)
+    assert inputs(drawing, "1:4")["cfg"] == 3.0

@@ -150,10 +150,12 @@ def test_subgraphs_that_unfold_without_end_are_refused() -> None:
     assert "more than 10000 nodes" in problems[0].message
 
 
-def test_an_output_that_a_subgraph_does_not_have_is_refused() -> None:
+@pytest.mark.parametrize("slot", [1, 3])
+def test_an_output_that_a_subgraph_does_not_have_is_refused(slot: int) -> None:
     nodes = [node(1, "S"), sampler(2, linked("model", 1))]
-    drawing = workflow(nodes, [[1, 1, 3, 2, 0, "MODEL"]], subgraph("S", []))
-    assert "node 1 (S) has no output 3" in only(drawing)[1]
+    inside = subgraph("S", [], outputs=[port("out")])
+    drawing = workflow(nodes, [[1, 1, slot, 2, 0, "MODEL"]], inside)
+    assert f"node 1 (S) has no output {slot}" in only(drawing)[1]
 
 
 def test_an_output_of_a_subgraph_that_comes_from_no_node_is_refused() -> None:
