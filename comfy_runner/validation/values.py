@@ -81,7 +81,7 @@ def _fault_of_choice(field: Field, value: Any) -> Fault | None:
 def _fault_of_file(files: frozenset[Any], value: Any) -> Fault | None:
     if not isinstance(value, str):
         return Kind.STUMBLES, f"{brief(value)} is not the name of a file", False
-    if value in files or value.removesuffix(_INPUT_MARK) in files:
+    if value.removesuffix(_INPUT_MARK) in files:
         return None
     told = f"Custom validation failed for node: Invalid file: {brief(value)}{near(value, files)}"
     return Kind.NO_FILE, f"{told}; send it with the job, as media of this name", False

@@ -209,6 +209,11 @@ def test_a_model_file_is_known_by_its_suffix_where_no_folder_is_known(value: str
         validate({"1": node("Loader", thing=value)}, with_models(["x"]))
 
 
+def test_where_the_folder_is_known_a_name_without_suffix_is_a_missing_model_too() -> None:
+    with pytest.raises(ModelMissing, match="no file 'taesd' in models/all"):
+        validate({"1": node("Loader", thing="taesd")}, with_models(["a.pt"]))
+
+
 @pytest.mark.parametrize("value", ["euler", 5, None])
 def test_another_choice_is_no_missing_model(value: object) -> None:
     with pytest.raises(InvalidWorkflow) as caught:
