@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from comfy_runner.catalog import Catalog
+from comfy_runner.errors import InvalidWorkflow
+from comfy_runner.validation import validate
 from tests.comfy_runner.runs import node
 from tests.comfy_runner.validation.offline import CATALOG, shown, told, values
 
@@ -233,3 +235,17 @@ def test_a_file_that_its_class_does_not_look_for_is_judged_by_the_list_alone() -
     ((_, said),) = told({"1": node("One", x="b.png")}, catalog)
     assert "Value not in list: 'b.png'" in said
     assert told({"1": node("One", x="b.png")}, catalog, media=("b.png",)) == []
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        *(values(whole=-5), values(whole=10), values(bare=None), values(floats="text")),
+        *(values(listed="c"), values(lazy=[]), load("b.png"), load(5), load(["3", 0])),
+    ],
+)
+def test_only_a_missing_model_is_a_missing_model(graph: dict[str, Any]) -> None:
+    with pytest.raises(InvalidWorkflow) as caught:
+        validate({**graph, "3": node("EndlessOutputs", number=1)}, CATALOG)
+
+    assert type(caught.value) is InvalidWorkflow
