@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from comfy_runner.bucket import BucketError
 from comfy_runner.catalog import Catalog, capture
 from comfy_runner.client import ComfyClient
 from comfy_runner.errors import ComfyError
@@ -58,7 +59,7 @@ class CatalogWatch:
         while True:
             try:
                 known = self._look(known)
-            except ComfyError as error:  # asked again; meanwhile the last one told holds
+            except (BucketError, ComfyError) as error:  # asked again; meanwhile the last one told holds
                 logger.warning("what ComfyUI has could not be told: %s", error)
             if self._stopped.wait(self._period):
                 return

@@ -108,7 +108,7 @@ class Prompt:
         """
         try:
             try:
-                self._stream = self._client.connect(self._client_id)
+                self._stream = self._connect()
                 self._submit()
                 return self._follow()
             finally:
@@ -116,6 +116,14 @@ class Prompt:
         except ComfyUnavailable as error:
             self._raise_if_dead(error)
             raise
+
+    def _connect(self) -> EventStream:
+        """Connect, at the second try if need be: starting ComfyUI anew takes far longer."""
+        try:
+            return self._client.connect(self._client_id)
+        except ComfyUnavailable as error:
+            self._raise_if_dead(error)  # this waits a moment
+        return self._client.connect(self._client_id)
 
     def _submit(self) -> None:
         try:
