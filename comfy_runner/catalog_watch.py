@@ -59,7 +59,7 @@ class CatalogWatch:
         while True:
             try:
                 known = self._look(known)
-            except (BucketError, ComfyError) as error:  # asked again; meanwhile the last one told holds
+            except (BucketError, ComfyError) as error:  # the last one told holds
                 logger.warning("what ComfyUI has could not be told: %s", error)
             if self._stopped.wait(self._period):
                 return
