@@ -15,9 +15,10 @@ from comfy_runner.errors import (
     OutOfMemory,
     Problem,
     StorageFailed,
+    in_words,
 )
+from comfy_runner.graph import pointer_to
 
-SHOWN_PROBLEMS = 5
 SHOWN_LINES = 3
 SHOWN_CHARACTERS = 500
 _NO_MEMORY = re.compile(
@@ -95,7 +96,7 @@ def _node_problems(node: str, report: Mapping[str, Any]) -> Iterator[Problem]:
     for error in report.get("errors") or [{"message": "is not valid"}]:
         name = (error.get("extra_info") or {}).get("input_name")
         where = f"input '{name}' of {who}" if name else who
-        pointer = f"/{_escape(node)}" + (f"/inputs/{_escape(name)}" if name else "")
+        pointer = pointer_to(node) + (f"/inputs{pointer_to(str(name))}" if name else "")
         yield Problem(pointer, f"{where}: {_explain(error, name)}")
 
 
@@ -146,25 +147,19 @@ def _unknown_class(error: Mapping[str, Any], graph: Mapping[str, Any]) -> Invali
     entry = graph.get(node)
     node_type = entry.get("class_type") if isinstance(entry, dict) else None
     if not node_type:
-        where = f"/{_escape(node)}" if node else ""
+        where = pointer_to(node) if node else ""
         return _invalid([Problem(where, public(str(error.get("message"))))], node_id=node or None)
     missing = (
         f"node {node}: this ComfyUI has no node class '{node_type}'; correct its name or install"
         " the custom node that brings it"
     )
-    pointer = f"/{_escape(node)}/class_type"
+    pointer = f"{pointer_to(node)}/class_type"
     return _invalid([Problem(pointer, missing)], node_id=node, node_type=node_type)
 
 
 def _invalid(
     problems: list[Problem], *, node_id: str | None = None, node_type: str | None = None
 ) -> InvalidWorkflow:
-    shown = "; ".join(problem.message for problem in problems[:SHOWN_PROBLEMS])
-    more = len(problems) - SHOWN_PROBLEMS
-    message = f"{shown}; and {more} more" if more > 0 else shown
-    return InvalidWorkflow(message, problems=problems, node_id=node_id, node_type=node_type)
-
-
-def _escape(token: object) -> str:
-    """Return a JSON pointer's token (RFC 6901)."""
-    return str(token).replace("~", "~0").replace("/", "~1")
+    return InvalidWorkflow(
+        in_words(problems), problems=problems, node_id=node_id, node_type=node_type
+    )

@@ -12,13 +12,11 @@ from collections.abc import Collection
 
 from comfy_runner import graph as graphs
 from comfy_runner.catalog import Catalog
-from comfy_runner.errors import InvalidWorkflow, ModelMissing
+from comfy_runner.errors import InvalidWorkflow, ModelMissing, in_words
 from comfy_runner.validation.findings import Finding, Kind
 from comfy_runner.validation.walk import findings
 
 __all__ = ["Finding", "Kind", "find", "validate"]
-
-SHOWN_PROBLEMS = 5
 
 
 def validate(graph: object, catalog: Catalog, *, media: Collection[str] = ()) -> None:
@@ -37,12 +35,10 @@ def validate(graph: object, catalog: Catalog, *, media: Collection[str] = ()) ->
     if not found and not prefixes:
         return
     problems = [*(each.problem for each in found), *prefixes]
-    shown = "; ".join(problem.message for problem in problems[:SHOWN_PROBLEMS])
-    more = len(problems) - SHOWN_PROBLEMS
     only_models = not prefixes and all(each.model_missing for each in found)
     error = ModelMissing if only_models else InvalidWorkflow
     raise error(
-        f"{shown}; and {more} more" if more > 0 else shown,
+        in_words(problems),
         problems=problems,
         node_id=found[0].node if found else None,
         node_type=found[0].class_type if found else None,
