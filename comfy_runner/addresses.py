@@ -54,7 +54,7 @@ class BlockedAddress(Exception):  # not an OSError: requests would take it for a
 
 def parse(text: str) -> Address:
     """Return the address that a socket means; a mapped IPv4 address is the inner one."""
-    address = ipaddress.ip_address(text.split("%", maxsplit=1)[0])
+    address = ipaddress.ip_address(text)
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
 

@@ -41,6 +41,7 @@ _MAGIC = (
     (rb".{4}ftypqt  ", "video", "video/quicktime"),
     (rb".{4}ftyp3g", "video", "video/3gpp"),
     (rb".{4}ftyp", "video", "video/mp4"),
+    (rb".{4}(?:moov|mdat|wide|free|skip|pnot)", "video", "video/quicktime"),
     (rb"\x1aE\xdf\xa3.{0,64}?webm", "video", "video/webm"),
     (rb"\x1aE\xdf\xa3", "video", "video/x-matroska"),
     (rb"RIFF.{4}AVI ", "video", "video/x-msvideo"),
@@ -110,9 +111,10 @@ _INSIDE = {
 }
 """Formats that lie inside another, which only their extension tells apart."""
 
-_SOMETIMES_UNMARKED = {_BINARY, "audio/mpeg", "audio/aac", "video/mp4", "video/quicktime"}
-_MARKED = {content_type for _, _, content_type in _MAGIC} | {"model/vnd.usdz+zip", "model/3mf"}
-_MARKED -= _SOMETIMES_UNMARKED
+_SOMETIMES_UNMARKED = {_BINARY, "audio/mpeg", "audio/aac"}
+_MARKED = (
+    {content_type for _, _, content_type in _MAGIC} | {"model/vnd.usdz+zip", "model/3mf"}
+) - _SOMETIMES_UNMARKED
 """Types whose files always show it: an extension alone proves nothing."""
 
 _ROOT = re.compile(
@@ -146,10 +148,8 @@ def describe(path: Path) -> Description:
     suffix = path.suffix.lower()
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-        latent = _is_latent(file, head)
-    if latent:
-        return "latent", _BINARY
-    return _by_magic(head, suffix) or _by_markup(head) or _by_name(suffix, head)
+        tensors = _by_tensors(file, head, suffix)
+    return tensors or _by_magic(head, suffix) or _by_markup(head) or _by_name(suffix, head)
 
 
 def _by_magic(head: bytes, suffix: str) -> Description | None:
@@ -161,21 +161,22 @@ def _by_magic(head: bytes, suffix: str) -> Description | None:
     return None
 
 
-def _is_latent(file: BinaryIO, head: bytes) -> bool:
-    """Whether this is what SaveLatent writes: a safetensors file with a tensor of that name.
+def _by_tensors(file: BinaryIO, head: bytes, suffix: str) -> Description | None:
+    """Tell latents, as SaveLatent writes them, from weights: both are safetensors files.
 
-    Its first eight bytes are the length of the JSON header that follows
-    (github.com/huggingface/safetensors, "Format"). Saved weights are no latents.
+    The first eight bytes of these are the length of the JSON header that follows
+    (github.com/huggingface/safetensors, "Format").
     """
     length = int.from_bytes(head[:8], "little")
     held = os.fstat(file.fileno()).st_size - 8
     if head[8:9] != b"{" or length > min(held, _SAFETENSORS_HEADER_BYTES):
-        return False
+        return None
     file.seek(8)
     try:
-        return "latent_tensor" in json.loads(file.read(length))
+        names = json.loads(file.read(length))
     except (ValueError, RecursionError):
-        return False
+        return None
+    return ("latent", _BINARY) if "latent_tensor" in names or suffix == ".latent" else _UNKNOWN
 
 
 def _by_markup(head: bytes) -> Description | None:

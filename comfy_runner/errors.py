@@ -15,6 +15,16 @@ class Problem:
     message: str
 
 
+SHOWN_PROBLEMS = 5
+
+
+def in_words(problems: Sequence[Problem]) -> str:
+    """Return the first five problems as one sentence, and how many more there are."""
+    shown = "; ".join(problem.message for problem in problems[:SHOWN_PROBLEMS])
+    more = len(problems) - SHOWN_PROBLEMS
+    return f"{shown}; and {more} more" if more > 0 else shown
+
+
 class ComfyError(Exception):
     """Base of all; the message is safe for clients: no traceback, no server path, no prompt."""
 

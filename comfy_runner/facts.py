@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,9 @@ _CONTAINERS = {
 open what that names."""
 
 
+logger = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True)
 class Facts:
     """Pixels, seconds and a count of frames; each is None where the headers do not tell."""
@@ -65,6 +69,15 @@ class Facts:
     height: int | None = None
     duration_seconds: float | None = None
     frames: int | None = None
+
+
+def load() -> None:
+    """Import what `facts` needs, so that the first job need not wait for it."""
+    import av  # noqa: PLC0415 - slow to import, and only workers look into files
+    import PIL.Image  # noqa: PLC0415 - likewise
+
+    PIL.Image.init()
+    logger.debug("av %s, Pillow %s", av.__version__, PIL.__version__)
 
 
 def facts(path: Path, content_type: str) -> Facts:

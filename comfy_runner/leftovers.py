@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 KEPT_SECONDS = 3600.0
@@ -22,15 +23,15 @@ def sweep(directory: Path, *, before: float) -> int:
     """
     removed = 0
     for parent, folders, files in os.walk(directory, topdown=False):
-        for name in files:
-            with contextlib.suppress(OSError):
-                path = Path(parent, name)
-                if path.lstat().st_mtime < before:
-                    path.unlink()
-                    removed += 1
-        for name in folders:
-            with contextlib.suppress(OSError):  # not empty, or a link
-                folder = Path(parent, name)
-                if folder.lstat().st_mtime < before:
-                    folder.rmdir()
+        removed += sum(_removed(Path(parent, name), Path.unlink, before) for name in files)
+        for name in folders:  # those that are not empty, or are links, stay
+            _removed(Path(parent, name), Path.rmdir, before)
     return removed
+
+
+def _removed(path: Path, remove: Callable[[Path], None], before: float) -> bool:
+    with contextlib.suppress(OSError):
+        if path.lstat().st_mtime < before:
+            remove(path)
+            return True
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any, Protocol
 from uuid import uuid4
@@ -27,6 +28,8 @@ from comfy_runner.watchdog import Patience, Watchdog
 RECV_SECONDS = 0.2
 LOOK_SECONDS = 2.0
 EXIT_SECONDS = 1.0
+SILENCE_SECONDS = 1.0
+HEAR_OUT_SECONDS = 60.0
 RECONNECT_PAUSE_SECONDS = 0.2
 GOT = "got prompt"
 """What ComfyUI logs when it queues a prompt (server.py, post_prompt)."""
@@ -60,7 +63,8 @@ class Prompt:
 
     `graph` is what ComfyUI gets, `workflow` the client's own, which all news is told of.
     Until `answered`, ComfyUI may queue the prompt at any moment, even after the call was broken
-    off. `broke` tells whether the event stream did, so that events may have been lost.
+    off. `broke` tells whether the event stream did before its end, so that events may have been
+    lost.
     """
 
     def __init__(
@@ -84,6 +88,8 @@ class Prompt:
         self._client_id = uuid4().hex
         self._audience = audience
         self._stream: EventStream | None = None
+        self._ended = False
+        self._heard_at = 0.0
         self._progress = Progress(workflow)
         self._announced: set[str] = set()
         self._log_start = server.log_size
@@ -102,7 +108,7 @@ class Prompt:
         """
         try:
             try:
-                self._stream = self._client.connect(self._client_id)
+                self._stream = self._connect()
                 self._submit()
                 return self._follow()
             finally:
@@ -110,6 +116,14 @@ class Prompt:
         except ComfyUnavailable as error:
             self._raise_if_dead(error)
             raise
+
+    def _connect(self) -> EventStream:
+        """Connect, at the second try if need be: starting ComfyUI anew takes far longer."""
+        try:
+            return self._client.connect(self._client_id)
+        except ComfyUnavailable as error:
+            self._raise_if_dead(error)  # this waits a moment
+        return self._client.connect(self._client_id)
 
     def _submit(self) -> None:
         try:
@@ -130,6 +144,7 @@ class Prompt:
                 continue
             item = self._look()
             if item is not None:
+                self._hear_out()
                 return item
             if self._stream is None:
                 self._connect_again()
@@ -150,7 +165,24 @@ class Prompt:
         if event is None:
             return False
         self._watchdog.heard()
+        self._heard_at = time.monotonic()
         return self._take(event)
+
+    def _hear_out(self) -> None:
+        """Take in what was said before the end, and is still on its way.
+
+        The history may be looked at before the last events are: pictures that nodes sent are
+        among them, and are nowhere else.
+        """
+        start = self._heard_at = time.monotonic()
+        with contextlib.suppress(ComfyCrashed):  # what it left is complete, as the history says
+            while not self._ended and self._stream is not None:
+                self._hear()
+                if time.monotonic() > min(
+                    start + HEAR_OUT_SECONDS, self._heard_at + SILENCE_SECONDS
+                ):
+                    break
+        self.broke = self.broke or not self._ended
 
     def _connect_again(self) -> None:
         """Try to hear on, under the same id, the only one that this prompt's events go to.
@@ -177,6 +209,7 @@ class Prompt:
         self._report(event)
         match event:
             case Executing(prompt_id=self.prompt_id, node=None):
+                self._ended = True
                 return True
             case Executing(node=str(node), display_node=display_node):
                 self._running_node = display_node or node

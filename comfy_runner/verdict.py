@@ -10,13 +10,15 @@ from comfy_runner.errors import (
     ComfyError,
     Interrupted,
     InvalidWorkflow,
+    ModelMissing,
     NodeFailed,
     OutOfMemory,
     Problem,
     StorageFailed,
+    in_words,
 )
+from comfy_runner.graph import pointer_to
 
-SHOWN_PROBLEMS = 5
 SHOWN_LINES = 3
 SHOWN_CHARACTERS = 500
 _NO_MEMORY = re.compile(
@@ -24,6 +26,9 @@ _NO_MEMORY = re.compile(
     re.IGNORECASE,
 )
 """PyTorch's words for it on CUDA, MPS and CPU (c10/core/CPUAllocator.cpp), and Python's own."""
+
+_MODEL_FILES = (".safetensors", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl", ".sft", ".gguf")
+"""How model files end (folder_paths.py, supported_pt_extensions; GGUF is a common node pack's)."""
 
 _NO_SPACE = "No space left on device"
 _DIRECTORIES = re.compile(r"""(?<![\w:/])(?:/[^\s/'",;:]+)+/(?=[^\s/])""")
@@ -36,7 +41,9 @@ def refusal(answer: Mapping[str, Any], graph: Mapping[str, Any]) -> InvalidWorkf
     found = [each for node, errors in listed.items() for each in _node_problems(node, errors)]
     if found:
         node, errors = next(iter(listed.items()))
-        return _invalid(found, node_id=str(node), node_type=errors.get("class_type"))
+        refused = _invalid(found, node_id=str(node), node_type=errors.get("class_type"))
+        all_models = all(map(_names_no_model, listed.values()))
+        return _as_missing_model(refused) if all_models else refused
     error = answer.get("error")
     return _whole_refused(error if isinstance(error, dict) else {"message": error}, graph)
 
@@ -89,8 +96,27 @@ def _node_problems(node: str, report: Mapping[str, Any]) -> Iterator[Problem]:
     for error in report.get("errors") or [{"message": "is not valid"}]:
         name = (error.get("extra_info") or {}).get("input_name")
         where = f"input '{name}' of {who}" if name else who
-        pointer = f"/{_escape(node)}" + (f"/inputs/{_escape(name)}" if name else "")
+        pointer = pointer_to(node) + (f"/inputs{pointer_to(str(name))}" if name else "")
         yield Problem(pointer, f"{where}: {_explain(error, name)}")
+
+
+def _names_no_model(report: Mapping[str, Any]) -> bool:
+    """Whether all that is wrong with a node are model files that are not in its lists."""
+    errors = report.get("errors") or [{}]
+    return all(
+        error.get("type") == "value_not_in_list"
+        and str((error.get("extra_info") or {}).get("received_value")).endswith(_MODEL_FILES)
+        for error in errors
+    )
+
+
+def _as_missing_model(refused: InvalidWorkflow) -> ModelMissing:
+    return ModelMissing(
+        refused.message,
+        problems=refused.problems,
+        node_id=refused.node_id,
+        node_type=refused.node_type,
+    )
 
 
 def _explain(error: Mapping[str, Any], name: str | None) -> str:
@@ -121,25 +147,19 @@ def _unknown_class(error: Mapping[str, Any], graph: Mapping[str, Any]) -> Invali
     entry = graph.get(node)
     node_type = entry.get("class_type") if isinstance(entry, dict) else None
     if not node_type:
-        where = f"/{_escape(node)}" if node else ""
+        where = pointer_to(node) if node else ""
         return _invalid([Problem(where, public(str(error.get("message"))))], node_id=node or None)
     missing = (
         f"node {node}: this ComfyUI has no node class '{node_type}'; correct its name or install"
         " the custom node that brings it"
     )
-    pointer = f"/{_escape(node)}/class_type"
+    pointer = f"{pointer_to(node)}/class_type"
     return _invalid([Problem(pointer, missing)], node_id=node, node_type=node_type)
 
 
 def _invalid(
     problems: list[Problem], *, node_id: str | None = None, node_type: str | None = None
 ) -> InvalidWorkflow:
-    shown = "; ".join(problem.message for problem in problems[:SHOWN_PROBLEMS])
-    more = len(problems) - SHOWN_PROBLEMS
-    message = f"{shown}; and {more} more" if more > 0 else shown
-    return InvalidWorkflow(message, problems=problems, node_id=node_id, node_type=node_type)
-
-
-def _escape(token: object) -> str:
-    """Return a JSON pointer's token (RFC 6901)."""
-    return str(token).replace("~", "~0").replace("/", "~1")
+    return InvalidWorkflow(
+        in_words(problems), problems=problems, node_id=node_id, node_type=node_type
+    )

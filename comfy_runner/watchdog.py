@@ -111,8 +111,11 @@ def cpu_seconds_of_session(leader: int, proc: Path = Path("/proc")) -> float | N
 
 def _stats(proc: Path) -> Iterator[list[str]]:
     """Yield the fields of every process from the third on, those before may hold blanks."""
-    for path in proc.glob("[0-9]*/stat"):
+    for process in proc.iterdir():
+        if not process.name.isdecimal():
+            continue
         try:
-            yield path.read_text(errors="replace").rpartition(")")[2].split()
+            told = Path(process, "stat").read_text(errors="replace")
         except OSError:
             continue  # it ended just now
+        yield told.rpartition(")")[2].split()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from comfy_runner import facts
 from comfy_runner.bucket import Bucket
 from comfy_runner.errors import (
     ComfyCrashed,
@@ -30,15 +30,13 @@ if TYPE_CHECKING:
 
 REPORTED_LINES = 10
 
-logger = logging.getLogger(__name__)
-
 
 class ComfyWorker(Worker):
     """Runs workflows one after another on a ComfyUI of its own.
 
     `directory` belongs to this worker alone; outputs go to `bucket`; `media` bounds input files;
-    `on_catalog` gets what nodes and models there are after every wake; the rest is as in
-    `ComfyServer`.
+    `on_catalog` gets what nodes and models there are, in a thread, after every wake and whenever
+    models change; the rest is as in `ComfyServer`.
     """
 
     pool: ClassVar[str] = "comfy"
@@ -59,7 +57,8 @@ class ComfyWorker(Worker):
     ) -> None:
         # A web process knows this class, because a task names it, and never makes one: it should
         # not load what only a worker needs.
-        from comfy_runner.runner import Runner  # noqa: PLC0415 - see above
+        from comfy_runner.catalog_watch import CatalogWatch  # noqa: PLC0415 - see above
+        from comfy_runner.runner import Runner  # noqa: PLC0415 - likewise
         from comfy_runner.server import ComfyServer  # noqa: PLC0415 - likewise
 
         self.server: ComfyServer = ComfyServer(
@@ -71,7 +70,7 @@ class ComfyWorker(Worker):
             keep_metadata=keep_metadata,
         )
         self._runner: Runner = Runner(self.server, bucket, media, patience=patience)
-        self._on_catalog = on_catalog
+        self._watch = CatalogWatch(lambda: self.server.url, on_catalog) if on_catalog else None
 
     def boot(self) -> None:
         """Start ComfyUI and wait until it answers.
@@ -81,28 +80,27 @@ class ComfyWorker(Worker):
         """
         try:
             self.server.start()
+            facts.load()  # meanwhile
             self.server.wait_ready()
         except BaseException:
             self.close()
             raise
 
     def wake(self) -> None:
-        """Start ComfyUI again if it did not live through the snapshot, and tell what it has.
+        """Start ComfyUI again if it did not live through the snapshot, and begin telling of it.
 
         Raises:
             ComfyUnavailable: it does not start.
         """
         if not self.server.alive:
             self.boot()
-        if self._on_catalog is None:
-            return
-        try:
-            self._on_catalog(self._catalog())
-        except ComfyError as error:  # without it, workflows are checked later, by ComfyUI
-            logger.warning("what ComfyUI has could not be told: %s", error)
+        if self._watch is not None:
+            self._watch.start()
 
     def close(self) -> None:
         """Stop ComfyUI. Idempotent."""
+        if self._watch is not None:
+            self._watch.stop()
         self.server.stop()
 
     def run(self, work: Work, *, job_id: str, listener: Listener) -> tuple[Output, ...]:
@@ -136,10 +134,3 @@ class ComfyWorker(Worker):
         yield f"{error.message}; ComfyUI is started again and the workflow runs once more"
         for line in error.log[-REPORTED_LINES:]:
             yield f"ComfyUI's log: {public(line)}"
-
-    def _catalog(self) -> Catalog:
-        from comfy_runner.catalog import capture  # noqa: PLC0415 - as above
-        from comfy_runner.client import ComfyClient  # noqa: PLC0415 - as above
-
-        with ComfyClient(self.server.url) as client:
-            return capture(client)

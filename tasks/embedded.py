@@ -15,7 +15,7 @@ from comfy_runner.install import find
 from comfy_runner.media import Policy
 from comfy_runner.worker import ComfyWorker
 from settings import Settings
-from tasks import maintenance
+from tasks import catalogue, maintenance
 from tasks.framework import Protocol, Runtime, Task, Timing, Worker
 from tasks.framework import configure as use
 from tasks.framework.archives.sqlite import SqliteArchive
@@ -128,6 +128,7 @@ def _use(settings: Settings, factories: dict[type[Worker], Callable[[], Worker]]
         SqliteStore(path), SqliteArchive(path), backend, time.time, pool_of, TIMING
     )
     use(Runtime(protocol, factories))
+    maintenance.use(settings, lambda: open_bucket(settings))
     return backend
 
 
@@ -142,6 +143,7 @@ def _comfy_worker(settings: Settings, name: str) -> ComfyWorker:
         arguments=shlex.split(settings.comfyui_arguments),
         start_timeout=settings.comfyui_start_timeout_seconds,
         keep_metadata=settings.comfyui_metadata == "keep",
+        on_catalog=lambda catalog: catalogue.publish(catalog, bucket),
     )
 
 

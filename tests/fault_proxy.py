@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import select
 import socket
 import struct
 import threading
@@ -133,7 +134,7 @@ class FaultProxy:
     def _serve(self, client: socket.socket, fault: Fault) -> None:
         try:
             if fault.kind == "hang":
-                self._closing.wait()
+                _outlast(client)
             elif fault.kind == "busy":
                 self._answer_busy(client, fault.amount)
             elif fault.kind != "refuse":
@@ -206,6 +207,13 @@ class FaultProxy:
         if reset:
             _reset(connection)
         connection.close()
+
+
+def _outlast(client: socket.socket) -> None:
+    """Wait until either side has ended the connection, reading nothing."""
+    ends = select.poll()
+    ends.register(client, select.POLLRDHUP)
+    ends.poll()
 
 
 def _received(client: socket.socket) -> bytes:

@@ -30,21 +30,29 @@ MAY_IMPORT = {
         "comfy_runner.errors",
         "comfy_runner.graph",
         "comfy_runner.media",
+        "comfy_runner.validation",
     ),
     "tasks": ("settings", "tasks.framework", "comfy_runner"),
     "tasks.framework": (),
     "comfy_runner": ("settings", "tasks.framework.worker"),
+    "comfy_runner.companion": (),
     "workflows": (),
     "memory_snapshot_helper": (),
 }
 
+COMPANION = ("comfy_runner/companion/",)
+
 HOMES = {
+    "aiohttp": COMPANION,
     "blinker": ("tasks/framework/",),
     "av": ("comfy_runner/facts.py",),
     "boto3": ("comfy_runner/bucket/",),
     "botocore": ("comfy_runner/bucket/",),
     "types_boto3_s3": ("comfy_runner/bucket/",),
     "click": ("manage.py", "commands/"),
+    "comfy_api": COMPANION,
+    "comfy_execution": COMPANION,
+    "execution": COMPANION,
     "flask": ("web/",),
     "huggingface_hub": ("comfy_runner/models.py",),
     "marshmallow": ("web/",),
@@ -53,9 +61,11 @@ HOMES = {
         "tasks/framework/backends/modal.py",
         "tasks/framework/stores/modal_dict.py",
     ),
+    "nodes": COMPANION,
     "PIL": ("comfy_runner/facts.py",),
     "requests": ("web/client.py", "comfy_runner/client.py", "comfy_runner/safe_http.py"),
     "rich": ("commands/",),
+    "server": COMPANION,
     "tenacity": ("comfy_runner/bucket/", "comfy_runner/media/", "tasks/webhook_sending.py"),
     "torch": ("comfy_runner/tiny_models/",),
     "waitress": ("commands/http_server.py",),
@@ -88,9 +98,9 @@ def module_name(file: Path, root: Path) -> str:
 
 
 def package_of(module: str) -> str:
-    framework = "tasks.framework"
-    if module == framework or module.startswith(f"{framework}."):
-        return framework
+    for apart in ("tasks.framework", "comfy_runner.companion"):
+        if module == apart or module.startswith(f"{apart}."):
+            return apart
     return module.split(".", maxsplit=1)[0]
 
 
@@ -216,6 +226,9 @@ def test_settings_come_to_the_runner_as_a_type_only() -> None:
         ("comfy_runner/runner.py", "from tasks.framework import task"),
         ("comfy_runner/runner.py", "import websocket"),
         ("comfy_runner/runner.py", "import click"),
+        ("comfy_runner/runner.py", "from server import PromptServer"),
+        ("comfy_runner/companion/pack/__init__.py", "import comfy_runner.errors"),
+        ("comfy_runner/companion/pack/__init__.py", "import settings"),
         ("comfy_runner/runner.py", "import os; os.environ['A']"),
         ("comfy_runner/runner.py", "from os import environ"),
         ("workflows/__init__.py", "import settings"),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from flask import Flask, Response
 from flask.json.provider import DefaultJSONProvider
 
 import tasks.jobs
 from comfy_runner.bucket import Bucket, LocalBucket, open_bucket
+from comfy_runner.catalog import Catalog
 from settings import Settings
+from tasks.catalogue import current
 from web import auth, errors, files, health
 from web.v1.events import EventRoutes
 from web.v1.jobs import JobRoutes
@@ -22,14 +27,22 @@ __all__ = ["create_app"]
 
 
 def create_app(
-    settings: Settings, *, jobs: Jobs = tasks.jobs, bucket: Bucket | None = None
+    settings: Settings,
+    *,
+    jobs: Jobs = tasks.jobs,
+    bucket: Bucket | None = None,
+    catalog: Callable[[], Catalog | None] | None = None,
 ) -> Flask:
     """Return the application; the caller has configured `tasks` unless it passes its own `jobs`.
+
+    `catalog` returns what workflows are judged by; if unset, it is what the workers published.
 
     Raises:
         SettingsError: API_KEY is not set, and no key can be kept in the data directory.
     """
-    bucket = bucket or open_bucket(settings)
+    bucket = bucket or open_bucket(settings, hurried=True)
+    if catalog is None:
+        catalog = partial(current, bucket) if jobs is tasks.jobs else _none
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_megabytes * 2**20
     app.url_map.merge_slashes = False
@@ -42,12 +55,16 @@ def create_app(
         app.register_blueprint(files.blueprint(bucket))
     telling = Telling(settings, bucket)
     waiting = Waiting(settings.max_streams, settings.max_streams_per_key)
-    app.register_blueprint(JobRoutes(settings, jobs, telling).blueprint())
+    app.register_blueprint(JobRoutes(settings, jobs, telling, catalog).blueprint())
     app.register_blueprint(ReadingRoutes(jobs, telling, waiting).blueprint())
     app.register_blueprint(EventRoutes(jobs, telling, waiting).blueprint())
-    app.register_blueprint(ValidationRoutes(settings, jobs).blueprint())
+    app.register_blueprint(ValidationRoutes(settings, jobs, catalog).blueprint())
     app.register_blueprint(WebhookRoutes(jobs.get).blueprint())
     return app
+
+
+def _none() -> None:
+    """Return no catalogue: jobs that are not ours have no workers of ours."""
 
 
 class _InOrder(DefaultJSONProvider):

@@ -13,6 +13,10 @@ from web.answers import Job, Output, Page, read_job
 from web.downloads import keep, partial_file, safe_name
 
 CHUNK_BYTES = 256 * 1024
+
+STORING_SECONDS = 120.0
+"""How long the API may take to answer a submission whose files it has to store first."""
+
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -57,6 +61,8 @@ class ApiError(ClientError):
 class JobsClient:
     """Calls the job API at `url`; every call ends within `timeout` seconds of silence.
 
+    A submission with files may take longer: they are stored before it is answered.
+
     Every method raises `ApiUnreachable`, `ApiError` or `UnexpectedAnswer`.
     """
 
@@ -98,7 +104,8 @@ class JobsClient:
             body["temp_outputs"] = True
         if user_id is not None:
             body["user_id"] = user_id
-        return _job(self._call("POST", "/v1/jobs", json=body))
+        patience = max(self._timeout, STORING_SECONDS) if media else self._timeout
+        return _job(self._call("POST", "/v1/jobs", json=body, timeout=patience))
 
     def get(self, job_id: str) -> Job:
         """Return the job as it is now."""
@@ -178,9 +185,8 @@ class JobsClient:
                 method,
                 self.url + path,
                 auth=self._authorize,
-                timeout=self._timeout,
                 allow_redirects=False,
-                **request,
+                **{"timeout": self._timeout} | request,
             )
         except requests.RequestException as error:
             raise ApiUnreachable(f"No answer from {self.url}: {_reason(error)}.") from error

@@ -105,11 +105,11 @@ class LocalBucket:
         """
         stored = self.open(key)
         try:
-            with (
-                stored.path.open("rb") as source,
-                arriving(path) as target,
-                target.open("wb") as writer,
-            ):
+            source = stored.path.open("rb")
+        except FileNotFoundError as error:  # deleted just now
+            raise NoSuchFile(f"there is no file {key!r}") from error
+        try:
+            with source, arriving(path) as target, target.open("wb") as writer:
                 shutil.copyfileobj(source, writer, _CHUNK_BYTES)
         except OSError as error:
             raise StorageFailed(f"{path.name!r} could not be fetched: {error.strerror}") from error

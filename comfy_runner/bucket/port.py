@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,7 +88,7 @@ def check_ttl(ttl_seconds: int) -> None:
 @contextmanager
 def arriving(path: Path) -> Iterator[Path]:
     """Give a path beside `path` to write to, which becomes `path` unless the block raises."""
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
         yield partial
         partial.replace(path)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol
 
 from comfy_runner.editor_format.document import BYPASSED, MUTED, Findings, Node, read
-from comfy_runner.editor_format.fields import Fields
+from comfy_runner.editor_format.fields import Fields, Place
 from comfy_runner.editor_format.node_class import ABSENT, NodeClass, Widget
 from comfy_runner.editor_format.texts import NOTHING, Choose, one_of_each_choice, with_replacements
 from comfy_runner.editor_format.unfolding import (
@@ -29,6 +30,8 @@ from comfy_runner.graph import Graph
 __all__ = ["NodeCatalog", "convert", "is_editor_format"]
 
 _WAY_OUT = "in ComfyUI choose Workflow > Export (API) and send that file"
+_LONGEST_NAME = 80
+_MOST_LOOKED_FOR = 50
 _GROUPS = ("workflow>", "workflow/")
 _SAVERS = {
     "SaveImage",
@@ -82,7 +85,8 @@ def convert(
     classes = Classes(catalog.nodes)
     drawings = {name: fitted(item, classes, subgraphs) for name, item in subgraphs.items()}
     scopes = unfold(fitted(root, classes, subgraphs), drawings, findings)
-    exporter = _Exporter(classes, scopes[0], findings, choose, now or datetime.now().astimezone())
+    now = now or datetime.now().astimezone()
+    exporter = _Exporter(classes, drawings, scopes[0], findings, choose, now)
     graph = {
         scope.id_of(node): exported
         for scope in scopes
@@ -101,6 +105,7 @@ def convert(
 @dataclass
 class _Exporter:
     classes: Classes
+    subgraphs: Collection[str]
     root: Scope
     findings: Findings
     choose: Choose
@@ -109,11 +114,12 @@ class _Exporter:
     def __post_init__(self) -> None:
         self.fields = Fields(self.classes, self._replaced)
         self.wiring = Wiring(self.fields, self.findings)
+        self._near: dict[str, list[str]] = {}
 
     def export(self, scope: Scope, node: Node) -> dict[str, Any] | None:
         """Return a node in the API format, None where it does not take part."""
         silent = node.mode in (MUTED, BYPASSED) or node.type in VIRTUAL
-        if silent or node.id in scope.inner:
+        if silent or node.type in self.subgraphs:
             return None
         kind = self.classes.get(node.type)
         if kind is None:
@@ -140,7 +146,8 @@ class _Exporter:
             if isinstance(source, Source):
                 yield name, [source.node, source.slot]
             elif source.value is not ABSENT:
-                yield name, _literal(source.value)
+                widget = kind.widget(name) if source.inside else None
+                yield name, _literal(self._worked_in(node, widget, source.value))
 
     def _worked_in(self, node: Node, widget: Widget | None, value: Any) -> Any:
         """Return the text of a widget as the editor sends it; other values stay."""
@@ -160,12 +167,19 @@ class _Exporter:
         return with_replacements(text, self._look_up, self.now)
 
     def _look_up(self, name: str, widget: str) -> object:
-        places = list(all_nodes(self.root))
-        named = [p for p in places if p[1].properties.get("Node name for S&R") == name]
-        for scope, node in (named or [p for p in places if self._title(p[1]) == name])[:1]:
-            values = self.fields.values(scope, node)
-            return values.get(widget, NOTHING)
-        return NOTHING
+        place = self._by_property.get(name) or self._by_title.get(name)
+        return self.fields.values(*place).get(widget, NOTHING) if place else NOTHING
+
+    @cached_property
+    def _by_property(self) -> dict[str, Place]:
+        """The first node, as the editor walks them, for every name that it replaces by."""
+        places = reversed(list(all_nodes(self.root)))
+        named = ((place[1].properties.get("Node name for S&R"), place) for place in places)
+        return {name: place for name, place in named if isinstance(name, str)}
+
+    @cached_property
+    def _by_title(self) -> dict[str, Place]:
+        return {self._title(place[1]): place for place in reversed(list(all_nodes(self.root)))}
 
     def _title(self, node: Node) -> str:
         kind = self.classes.get(node.type)
@@ -174,9 +188,15 @@ class _Exporter:
     def _unknown(self, node: Node) -> str:
         if node.type.startswith(_GROUPS):
             return f"{node.label} is a group node: ungroup it, or make it a subgraph"
-        near = difflib.get_close_matches(node.type, self.classes.names(), n=3)
+        near = self._nearest(node.type[:_LONGEST_NAME])
         hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
         return f"{node.label}: there is no such class here{hint}"
+
+    def _nearest(self, name: str) -> list[str]:
+        """Return the nearest classes; to look for them is slow, so not for ever more names."""
+        if name not in self._near and len(self._near) < _MOST_LOOKED_FOR:
+            self._near[name] = difflib.get_close_matches(name, self.classes.names(), n=3)
+        return self._near.get(name, [])
 
 
 def _literal(value: Any) -> Any:

@@ -59,8 +59,8 @@ class Node:
     @property
     def label(self) -> str:
         """The node as a person finds it again: id, class and, where it has one, title."""
-        title = f", {self.title!r}" if self.title and self.title != self.type else ""
-        return f"node {self.id} ({self.type}{title})"
+        title = f", {self.title!r:.80}" if self.title and self.title != self.type else ""
+        return f"node {self.id:.80} ({self.type:.80}{title})"
 
 
 @dataclass(frozen=True)

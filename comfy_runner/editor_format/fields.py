@@ -10,7 +10,7 @@ from comfy_runner.editor_format.document import Node, Port, Slot
 from comfy_runner.editor_format.node_class import Widget
 from comfy_runner.editor_format.primitives import given
 from comfy_runner.editor_format.unfolding import PRIMITIVE, Classes, Scope
-from comfy_runner.editor_format.values import as_shown, rounded, values_of
+from comfy_runner.editor_format.values import as_shown, rounded, values_of, with_folders
 
 Place = tuple[Scope, Node]
 
@@ -23,17 +23,20 @@ class Fields:
         self._replace_in = replace_in
         self._own: dict[Place, dict[str, Any]] = {}
         self._all: dict[Place, dict[str, Any]] = {}
+        self._given: dict[Place, Any] = {}
 
     def values(self, scope: Scope, node: Node) -> Mapping[str, Any]:
         """Return the values of the node's widgets by name; primitive nodes go before its own."""
         place = (scope, node)
         if place not in self._all:
             values = dict(self._own_values(scope, node))
+            self._all[place] = values  # for a primitive that asks for what it is about to set
             for slot in node.inputs:
                 primitive = _primitive(scope, slot)
                 if primitive is not None and slot.widget in values:
                     values[slot.widget] = self._from(scope, primitive, (node, slot))
-            self._all[place] = values
+            kind = None if node.id in scope.inner else self._classes.get(node.type)
+            self._all[place] = with_folders(values, kind) if kind else values
         return self._all[place]
 
     def widget(self, scope: Scope, node: Node, name: str | None) -> Widget | None:
@@ -65,13 +68,16 @@ class Fields:
                 values[port.name] = self._own_values(inside, found[0])[found[1]]
         saved = node.values if isinstance(node.values, tuple) else ()
         changes = dict(zip(list(values), saved, strict=False))
-        for (inner, name), value in zip(_proxies(node), saved, strict=False):
+        shown = _shown(node)
+        for (inner, name), value in zip(shown, saved, strict=False):
             if inner == "-1" and name in values and value is not None:
                 changes[name] = value
         for name, value in changes.items():
             widget = self.widget(scope, node, name)
             values[name] = as_shown(widget, value) if widget else value
-        return values
+        # A field from inside takes the place of one with its name that is not shown itself.
+        covered = {name for _, name in shown} - {name for inner, name in shown if inner == "-1"}
+        return {name: value for name, value in values.items() if name not in covered}
 
     def _promoted(self, inside: Scope, port: Port) -> tuple[Node, str] | None:
         """Return the first node and widget inside that an input of a subgraph sets."""
@@ -85,22 +91,27 @@ class Fields:
         widget = self.widget(scope, end[0], end[1].widget)
         if widget is None:
             return None
-        first = next(self._ends(scope, primitive), None)
-        if first is None or not primitive.values:
-            value = self._own_values(scope, end[0])[widget_name(end)]
+        if primitive.values:
+            value = self._given_by(scope, primitive)
         else:
-            value = given(primitive, [found for found, _ in self._ends(scope, primitive)])
+            value = self._own_values(scope, end[0])[widget_name(end)]
         if value and primitive.properties.get("Run widget replace on values"):
             value = self._replace_in(str(value))
         return as_shown(widget, rounded(widget.type, widget.options, value))
 
-    def _ends(self, scope: Scope, primitive: Node) -> Iterator[tuple[Widget, Node]]:
+    def _given_by(self, scope: Scope, primitive: Node) -> Any:
+        place = (scope, primitive)
+        if place not in self._given:
+            self._given[place] = given(primitive, list(self._ends(scope, primitive)))
+        return self._given[place]
+
+    def _ends(self, scope: Scope, primitive: Node) -> Iterator[Widget]:
         """Yield the widgets that a primitive node sets, in the order of its links."""
         for link in primitive.fan:
             node, slot = scope.drawing.ends.get(link, (None, None))
             widget = self.widget(scope, node, slot.widget) if node and slot else None
-            if node and widget:
-                yield widget, node
+            if widget:
+                yield widget
 
 
 def widget_name(end: tuple[Node, Slot]) -> str:
@@ -114,7 +125,7 @@ def _primitive(scope: Scope, slot: Slot) -> Node | None:
     return origin if origin is not None and origin.type == PRIMITIVE else None
 
 
-def _proxies(node: Node) -> list[tuple[str, str]]:
+def _shown(node: Node) -> list[tuple[str, str]]:
     """Return `[node id, widget]` for all fields that a subgraph shows; `-1` is its own."""
     raw = node.properties.get("proxyWidgets")
     if isinstance(raw, str):

@@ -34,6 +34,9 @@ _WIDGETS: Mapping[str, Any] = {
 }
 """The types that have a widget in the editor (frontend 1.32.9), with their first values."""
 
+_NESTED = ("COLOR", "TEXTAREA")
+"""The types of newer classes, whose options are one level deeper."""
+
 _UPLOADS = ("image_upload", "video_upload", "animated_image_upload")
 _SEEDS = ("seed", "noise_seed")
 _WITH_PLAYER = ("LoadAudio", "SaveAudio", "PreviewAudio", "SaveAudioMP3", "SaveAudioOpus")
@@ -160,10 +163,14 @@ def _order(specs: Mapping[str, _Spec], definition: Mapping[str, Any]) -> dict[st
     wanted = [
         key
         for section in ("required", "optional")
-        for key in order.get(section) or ()
+        for key in _texts(order.get(section))
         if key in specs and specs[key].section == section
     ]
     return dict.fromkeys([*wanted, *specs])
+
+
+def _texts(raw: object) -> list[str]:
+    return [item for item in raw if isinstance(item, str)] if isinstance(raw, list) else []
 
 
 def _widgets(name: str, spec: _Spec) -> Iterator[Widget]:
@@ -193,6 +200,9 @@ def _is_controlled(name: str, kind: str, options: Mapping[str, Any]) -> bool:
 
 def _default(kind: str, options: Mapping[str, Any]) -> Any:
     """Return what the editor shows in a node that was just added."""
+    if kind in _NESTED:
+        nested = options.get("options")
+        options = nested if isinstance(nested, Mapping) else {}
     given = options.get("default")
     if kind != "COMBO":
         return _WIDGETS[kind] if given is None else given

@@ -11,12 +11,15 @@ Choose = Callable[[Sequence[str]], str]
 NOTHING = object()
 """What a look-up returns when there is no such node or widget."""
 
-_COMMENT = re.compile(r"/\*[\s\S]*?\*/|//[^\n\r\u2028\u2029]*")
+_COMMENT_START = re.compile(r"/[*/]")
+_LINE_END = re.compile(r"[\n\r\u2028\u2029]|$")
 _ESCAPED = re.compile(r"\\([{}|])")
 _REPLACED = re.compile(r"%([^%]+)%")
 _DATE_PART = re.compile(r"dd?|MM?|hh?|mm?|ss?|yyy?y?")
 _UNFIT_FOR_FILES = re.compile(r'[/?<>\\:*|"\x00-\x1f\x7f]')
-_DEEPEST_CHOICE = 50
+_SIGN = re.compile(r"\\[\s\S]?|[{}|]")
+_DEEPEST_CHOICE = 20
+_LONGEST_CHOICE = 50_000
 
 
 def one_of_each_choice(text: str, choose: Choose, *, depth: int = 0) -> str:
@@ -25,11 +28,13 @@ def one_of_each_choice(text: str, choose: Choose, *, depth: int = 0) -> str:
     Options may hold choices in turn; `\{`, `\}` and `\|` stand for the signs themselves.
 
     Raises:
-        ValueError: The braces are nested too deep.
+        ValueError: The braces are nested too deep, or the text is too long to look for them.
     """
+    text = _without_comments(text)
+    if "{" in text and len(text) > _LONGEST_CHOICE:
+        raise ValueError(f"a text with choices in braces has more than {_LONGEST_CHOICE} signs")
     if depth > _DEEPEST_CHOICE:
         raise ValueError(f"choices in braces are nested more than {_DEEPEST_CHOICE} deep")
-    text = _COMMENT.sub("", text)
     done: list[str] = []
     start = 0
     while (brace := _next_brace(text, start)) is not None:
@@ -40,27 +45,38 @@ def one_of_each_choice(text: str, choose: Choose, *, depth: int = 0) -> str:
     return _ESCAPED.sub(r"\1", "".join([*done, text[start:]]))
 
 
+def _without_comments(text: str) -> str:
+    """Return the text without comments as C has them; one that never ends is none."""
+    kept: list[str] = []
+    start = look = 0
+    last_end = text.rfind("*/")
+    while (sign := _COMMENT_START.search(text, look)) is not None:
+        look = sign.start() + 1
+        if sign[0] == "/*" and last_end < sign.end():
+            continue
+        kept.append(text[start : sign.start()])
+        line_end = _LINE_END.search(text, look) if sign[0] == "//" else None
+        start = look = line_end.start() if line_end else text.index("*/", sign.end()) + 2
+    return "".join([*kept, text[start:]])
+
+
 def _next_brace(text: str, start: int) -> int | None:
     """Return where the next choice opens; a backslash takes the sign behind it with it."""
-    index = start
-    while index < len(text) and text[index] != "{":
-        index += 2 if text[index] == "\\" else 1
-    return index if index < len(text) else None
+    signs = _SIGN.finditer(text, start)
+    return next((sign.start() for sign in signs if sign[0] == "{"), None)
 
 
 def _options(text: str, start: int) -> tuple[list[str], int]:
     """Return the options of the choice that opened before `start`, and where it ends."""
     options: list[str] = []
-    depth, index, begin = 0, start, start
-    while index < len(text):
-        sign = text[index]
-        if sign == "}" and not depth:
-            return [*options, text[begin:index]], index + 1
-        if sign == "|" and not depth:
-            options.append(text[begin:index])
-            begin = index + 1
-        depth += {"{": 1, "}": -1}.get(sign, 0)
-        index += 2 if sign == "\\" else 1
+    depth, begin = 0, start
+    for sign in _SIGN.finditer(text, start):
+        if sign[0] == "}" and not depth:
+            return [*options, text[begin : sign.start()]], sign.end()
+        if sign[0] == "|" and not depth:
+            options.append(text[begin : sign.start()])
+            begin = sign.end()
+        depth += {"{": 1, "}": -1}.get(sign[0], 0)
     return [*options, text[begin:]], len(text)
 
 

@@ -24,13 +24,20 @@ def values_of(node: Node, kind: NodeClass) -> dict[str, Any]:
     """Return the value of every widget of the node, by name."""
     values = {widget.name: widget.default for widget in kind.widgets}
     values.update((w.name, as_shown(w, value)) for w, value in _assigned(node, kind))
-    for widget in kind.widgets:
-        media = widget.options.get("media") if widget.type == "IMAGEUPLOAD" else None
-        if media is not None:
-            values[media] = _annotated(values[media] or _first(kind, media), widget.options)
+    values = with_folders(values, kind)
     if isinstance(node.values, Mapping):
         values |= {k: v for k, v in node.values.items() if k not in values and _is_plain(v)}
     return values
+
+
+def with_folders(values: Values, kind: NodeClass) -> dict[str, Any]:
+    """Return the values with the folder in the name of a file, where it has an upload button."""
+    changed = dict(values)
+    for widget in kind.widgets:
+        media = widget.options.get("media") if widget.type == "IMAGEUPLOAD" else None
+        if isinstance(media, str) and media in changed:
+            changed[media] = _annotated(changed[media] or _first(kind, media), widget.options)
+    return changed
 
 
 def misfits(node: Node, kind: NodeClass, linked: frozenset[str], findings: Findings) -> None:
@@ -161,7 +168,10 @@ def _rounded_float(options: Mapping[str, Any], value: float) -> float:
     if not is_number(unit) or unit is None or unit <= 0:
         return value
     result = round(_half_up(value / unit) * unit, precision)
-    return float(min(max(result, options.get("min", 0)), options.get("max", 2048)))
+    low, high = options.get("min", 0), options.get("max", 2048)
+    if not is_number(low) or not is_number(high):
+        return float(result)
+    return float(min(max(result, low), high))
 
 
 def _half_up(value: float) -> int:

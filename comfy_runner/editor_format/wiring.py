@@ -22,9 +22,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Literal:
-    """A value that a subgraph shows as a field of its own."""
+    """A value that a subgraph shows as a field of its own.
+
+    `inside` says that the field is linked, to nothing that runs: its value is then that of
+    the widget inside, and counts as typed into it.
+    """
 
     value: Any
+    inside: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,12 @@ class _At:
     slot: int
     is_output: bool = False
     type: str | None = None
+    direct: bool = True
+    """Whether nothing but borders of subgraphs lies between here and the start."""
     otherwise: Literal | None = None
+
+
+_Output = tuple[Scope, Node, int, str | None]
 
 
 class Wiring:
@@ -45,21 +55,29 @@ class Wiring:
     def __init__(self, fields: Fields, findings: Findings) -> None:
         self._fields = fields
         self._findings = findings
+        self._known: dict[_Output, Source | Literal | None] = {}
 
     def feed(self, scope: Scope, node: Node, slot: int) -> Source | Literal | None:
         """Return what feeds the input, None where nothing does."""
         at: _At | Source | Literal | None = _At(scope, node, slot)
         otherwise: Literal | None = None
-        seen: set[tuple[tuple[str, ...], str, int, bool]] = set()
+        passed: dict[_Output, None] = {}
         while isinstance(at, _At):
             otherwise = at.otherwise
-            step = (at.scope.path, at.node.id, at.slot, at.is_output)
-            if step in seen:
+            if not at.is_output:
+                at = self._behind_input(at)
+                continue
+            output = (at.scope, at.node, at.slot, at.type)
+            if output in self._known:
+                at = self._known[output]
+            elif output in passed:
                 message = f"{at.node.label}: links lead in a circle through it"
                 self._findings.add(at.node.pointer, message)
-                return None
-            seen.add(step)
-            at = self._behind_output(at) if at.is_output else self._behind_input(at)
+                at = None
+            else:
+                passed[output] = None
+                at = self._behind_output(at)
+        self._known.update(dict.fromkeys(passed, at))
         return at or otherwise
 
     def _behind_input(self, at: _At) -> _At | Literal | None:
@@ -79,7 +97,7 @@ class Wiring:
             self._leads_nowhere(at.node, slot, f"node {link.origin}, which does not exist")
             return None
         kind = at.type or slot.type
-        return replace(at, node=origin, slot=link.slot, is_output=True, type=kind)
+        return replace(at, node=origin, slot=link.slot, is_output=True, type=kind, direct=False)
 
     def _outside(self, at: _At, slot: Slot, link: Link) -> _At | Literal | None:
         """Step out of a subgraph, to the input that its node has in the scope around it."""
@@ -91,10 +109,11 @@ class Wiring:
             return None
         name = instance.inputs[link.slot].name
         values = self._fields.values(parent, instance)
-        shown = Literal(values[name]) if name in values else at.otherwise
         if instance.inputs[link.slot].link is None:
             return Literal(values[name]) if name in values else None
-        return _At(parent, instance, link.slot, otherwise=shown)
+        shown = Literal(values[name], inside=True) if name in values else at.otherwise
+        otherwise = shown if at.direct else at.otherwise
+        return _At(parent, instance, link.slot, direct=at.direct, otherwise=otherwise)
 
     def _behind_output(self, at: _At) -> _At | Source | None:
         node, inside = at.node, at.scope.inner.get(at.node.id)

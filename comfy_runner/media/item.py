@@ -58,16 +58,19 @@ class Policy:
 def refer(graph: Graph, files: Mapping[str, str]) -> Graph:
     """Return a copy in which every input whose value is a media name holds its file's path.
 
-    `files` maps the names to paths below ComfyUI's input directory.
+    `files` maps the names to paths below ComfyUI's input directory. A `filename_prefix` names
+    what a node saves, and so never an input.
     """
+
+    def path(field: str, value: Any) -> Any:
+        if not isinstance(value, str) or field == "filename_prefix":
+            return value
+        return files.get(value, value)
+
     return {
         node_id: {
             **node,
-            "inputs": {field: _path(value, files) for field, value in node["inputs"].items()},
+            "inputs": {field: path(field, value) for field, value in node["inputs"].items()},
         }
         for node_id, node in graph.items()
     }
-
-
-def _path(value: Any, files: Mapping[str, str]) -> Any:
-    return files.get(value, value) if isinstance(value, str) else value

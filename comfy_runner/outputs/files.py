@@ -85,5 +85,5 @@ def _lost(reference: FileReference, reason: str) -> StorageFailed:
 
 def _presentable(filename: str) -> str:
     """Return the name as JSON and HTTP can carry it; a file system takes what neither does."""
-    name = filename.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    return "".join("_" if unicodedata.category(each) == "Cc" else each for each in name)
+    replaced = {"Cc": "_", "Cs": "\ufffd"}
+    return "".join(replaced.get(unicodedata.category(each), each) for each in filename)

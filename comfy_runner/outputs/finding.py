@@ -18,8 +18,8 @@ _ANNOTATED = re.compile(r"(.+) \[(input|output|temp)\]", re.DOTALL)
 
 _DEEPEST = 16
 _LONGEST_PATH = 4096
-_CLOCK_SECONDS = 2.0
-"""How far a file's time may lag behind the clock: the coarsest file systems round to this."""
+_CLOCK_SECONDS = 0.1
+"""How far the time that a file system gives a file may lag behind the clock."""
 
 
 def find(
@@ -84,7 +84,7 @@ class _Finder:
 
     def _named_by(self, node_id: str, text: str) -> FileReference | None:
         """Return the file that a bare string names, if there is one, new enough."""
-        if not 0 < len(text) <= _LONGEST_PATH or "\n" in text:
+        if len(text) > _LONGEST_PATH:
             return None
         head, _, rest = text.partition("/")  # as Preview3D writes it: "temp/bg.png"
         places = [(text, "output"), (text, "temp")]

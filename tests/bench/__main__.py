@@ -8,13 +8,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import overhead, queues, reading, redis_server
+from tests.bench import overhead, queues, reading, redis_server, runner, validation
 from tests.bench.celery_queue import CELERY
 from tests.bench.dramatiq_queue import DRAMATIQ
 from tests.bench.huey_queue import HUEY, HUEY_NO_FSYNC
 from tests.bench.own_queue import OURS
 
-PARTS = ("queues", "reading", "job")
+PARTS = ("queues", "reading", "job", "runner", "validation")
 
 
 def main(parts: list[str]) -> None:
@@ -34,6 +34,14 @@ def main(parts: list[str]) -> None:
         if "job" in wanted:
             small = overhead.measure(Path(place))
             say("one small ComfyUI job", small.service, "ComfyUI driven bare", small.bare)
+        if "runner" in wanted:
+            for row in runner.measure(Path(place)):
+                say(*row)
+        if "validation" in wanted:
+            looked = validation.measure(Path(place))
+            what = f"looking at a workflow of {validation.NODES} nodes"
+            say(what, looked.ours, "asking ComfyUI", looked.comfyui)
+            say(f"{what}, the first time", looked.first, "asking ComfyUI", looked.comfyui)
 
 
 def against_queues() -> None:

@@ -28,11 +28,11 @@ def jpeg(width: int = 2, height: int = 2, *before: bytes) -> bytes:
     return b"\xff\xd8" + b"".join(before) + frame + b"\xff\xda\x00\x02" + b"\0" * 8 + b"\xff\xd9"
 
 
-def gif(width: int = 2, height: int = 2, *, frames: int = 1, reach: int = 0) -> bytes:
-    """Return a GIF; its frames reach so many pixels beyond the screen."""
+def gif(width: int = 2, height: int = 2, *, frames: int = 1, left: int = 0) -> bytes:
+    """Return a GIF; its frames begin so many pixels from the left."""
     screen = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
     wait = b"!\xf9\x04" + bytes(4) + b"\0"
-    size = struct.pack("<HHHHB", 0, 0, width + reach, height + reach, 0)
+    size = struct.pack("<HHHHB", left, 0, width, height, 0)
     frame = wait + b"," + size + b"\x02\x02L\x01\0"
     return screen + frame * frames + b";"
 

@@ -17,16 +17,15 @@ class Proxy:
     """Passes connections on to `port`, a number or where to ask for one at every connection.
 
     `drop` and `deafen` spoil those that carry a WebSocket, `hang` and `fail` the others and new
-    ones of both kinds; `at_submission` is called once, when a prompt has been passed on.
+    ones of both kinds; `at_submission` is called once, before a prompt is passed on.
     """
 
     def __init__(self, port: int | Callable[[], int]) -> None:
         self._target = port if callable(port) else lambda: port
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._streams: list[tuple[socket.socket, socket.socket]] = []
+        self._streams: list[tuple[socket.socket, socket.socket, threading.Event]] = []
         self._lock = threading.Lock()
         self._refusing = False
-        self._deaf = threading.Event()
         self._hung: int | None = None
         self._failing = False
         self.at_submission: Callable[[], None] | None = None
@@ -47,12 +46,14 @@ class Proxy:
         with self._lock:
             self._refusing = refuse_next
             broken, self._streams = self._streams, []
-        for pair in broken:
-            _shut(*pair)
+        for near, far, _ in broken:
+            _shut(near, far)
 
     def deafen(self) -> None:
         """Keep every WebSocket open and swallow all that ComfyUI says on them."""
-        self._deaf.set()
+        with self._lock:
+            for _, _, deaf in self._streams:
+                deaf.set()
 
     def hang(self) -> None:
         """Leave requests to the present target unanswered; the next target is spared."""
@@ -65,11 +66,9 @@ class Proxy:
         timer.daemon = True
         timer.start()
 
-    def heal(self) -> None:
-        """Pass everything on from now on."""
-        self._refusing = self._failing = False
-        self._hung = self.at_submission = None
-        self._deaf.clear()
+    def take(self) -> None:
+        """Take new WebSockets again."""
+        self._refusing = False
 
     def __enter__(self) -> Self:
         return self
@@ -80,6 +79,10 @@ class Proxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take no more connections and break the streams."""
         self._listener.close()
         self.drop()
 
@@ -106,13 +109,14 @@ class Proxy:
         if not self._passes(near, far):
             _drain(near)
             return
+        deaf = threading.Event()
         with self._lock:
             if self._refusing:
                 return
             self.streams_seen += 1
-            self._streams.append((near, far))
+            self._streams.append((near, far, deaf))
         far.sendall(first)
-        back = threading.Thread(target=_pump, args=(far, near, self._deaf), daemon=True)
+        back = threading.Thread(target=_pump, args=(far, near, deaf), daemon=True)
         back.start()
         _pump(near, far, threading.Event())
         back.join()
@@ -123,11 +127,11 @@ class Proxy:
         data = first
         with contextlib.suppress(OSError):
             while data:
+                self._note(data)
                 if not self._passes(near, far):
                     _drain(near)
                     break
                 far.sendall(data)
-                self._note(data)
                 data = near.recv(65536)
         _shut(near, far)
         back.join()

@@ -33,6 +33,7 @@ class Reply:
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    tells_length: bool = True
 
 
 def agreeing(request: Request) -> Reply:
@@ -99,7 +100,7 @@ def _handler(
             self.send_response(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
-            if "Content-Length" not in reply.headers:
+            if reply.tells_length:
                 self.send_header("Content-Length", str(len(reply.body)))
             # The client's next request may come after the test has ended.
             self.send_header("Connection", "close")

@@ -28,7 +28,9 @@ def test_each_kind_of_failure_has_a_code_of_its_own_unless_it_says_how_to_fix_an
         "MediaRejected": "media_rejected",
         "MediaUnreachable": "media_unreachable",
         "StorageFailed": "storage_failed",
+        "OutputGone": "storage_failed",
         "NoOutputs": "no_outputs",
+        "PicturesLost": "no_outputs",
     }
 
 

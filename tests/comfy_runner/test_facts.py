@@ -100,7 +100,9 @@ def test_what_is_no_file_tells_nothing_and_does_not_hang(tmp_path: Path) -> None
 
 def test_counting_ends_although_a_file_does_not(tmp_path: Path) -> None:
     image = b"\x2c" + bytes(9) + b"\x02\0"
-    content = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0, 0, 0) + image * (frames.MOST_READS // 3 + 1)
+    content = (
+        b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0, 0, 0) + image * (frames.MOST_READS // 3 + 1)
+    )
     with written(tmp_path, content).open("rb") as file, pytest.raises(ValueError, match="more"):
         frames.count(file, "image/gif")
 

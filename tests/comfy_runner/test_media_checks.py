@@ -91,11 +91,12 @@ BOMBS = {
     "jpeg with a second frame header": files.jpeg(2, 2, files.jpeg(65_000, 65_000)[2:15]),
     "jpeg behind a large segment": files.jpeg(20_000, 20_000, b"\xff\xe1\xff\xff" + bytes(65533)),
     "jpeg behind junk and fill": files.jpeg(20_000, 20_000, b"\xff\x01\0junk\xff\xff\xff\x01"),
+    "jpeg behind a stuffed byte": files.jpeg(20_000, 20_000, b"\xff\x01\xff\x00"),
     "jpeg with a thumbnail inside": files.jpeg(
         20_000, 20_000, b"\xff\xe1\x00\x40" + files.jpeg()[:62].ljust(62, b"\0")
     ),
     "gif": files.gif(60_000, 60_000),
-    "gif with a frame beyond its screen": files.gif(2, 2, reach=60_000),
+    "gif with a frame beyond its screen": files.gif(2, 2000, left=60_000),
     "gif of many frames": files.gif(1000, 1000, frames=501),
     "webp": files.webp(16_000, 16_000),
     "webp of many frames": files.webp(1000, 1000, frames=501),
@@ -121,6 +122,8 @@ def test_a_picture_that_unpacks_to_too_much_is_refused(name: str, path: Path) ->
     [
         files.png(10_000, 10_000),
         files.jpeg(10_000, 10_000),
+        files.jpeg(2, 2, b"\xff\xcc\x00\x08" + b"\xff" * 6),  # arithmetic coding, no size
+        files.jpeg(2, 2, b"\xff\xc4\x00\x08" + b"\xff" * 6),
         files.gif(1000, 1000, frames=500),
         files.webp(10_000, 10_000),
         files.lossy_webp(10_000, 10_000),

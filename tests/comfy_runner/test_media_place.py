@@ -11,8 +11,9 @@ import pytest
 
 from comfy_runner.bucket import LocalBucket
 from comfy_runner.errors import MediaRejected, MediaUnreachable, StorageFailed
-from comfy_runner.media import Media, Policy, place, refer
+from comfy_runner.media import Media, Policy, refer
 from comfy_runner.media.intake import RENEW_SECONDS, Intake, Sent
+from comfy_runner.media.placing import place
 from settings import Settings
 from tests.comfy_runner.buckets import Place
 from tests.comfy_runner.media_files import gif, jpeg, png
@@ -254,10 +255,11 @@ def test_every_value_that_is_a_media_name_becomes_the_path() -> None:
         "1": {"class_type": "LoadImage", "inputs": {"image": "a", "upload": "image"}},
         "2": {"class_type": "X", "inputs": {"a": ["1", 0], "b": "a cat", "c": 1, "d": ["a"]}},
         "3": {"class_type": "LoadImageMask", "inputs": {"image": "a"}, "_meta": {"title": "a"}},
+        "4": {"class_type": "SaveImage", "inputs": {"filename_prefix": "a"}},
     }
     referred = refer(graph, {"a": "job/a.png"})
     assert referred["1"]["inputs"] == {"image": "job/a.png", "upload": "image"}
-    assert referred["2"] == graph["2"]
+    assert (referred["2"], referred["4"]) == (graph["2"], graph["4"])
     assert referred["3"]["_meta"] == {"title": "a"}
     assert referred["3"]["inputs"]["image"] == "job/a.png"
     assert graph["1"]["inputs"] == {"image": "a", "upload": "image"}

@@ -185,12 +185,31 @@ def test_a_fourth_redirect_is_one_too_many(outbound: Outbound, path: Path) -> No
     assert len(server.talks) == 4
 
 
-def test_a_refused_connection_may_pass(outbound: Outbound, path: Path) -> None:
+def test_a_refused_connection_may_pass_and_is_not_tried_again_here(path: Path) -> None:
+    asked: list[str] = []
+
+    def resolver(host: str, port: int) -> list[tuple[int, str]]:
+        asked.append(host)
+        return named(host, port)
+
     with RawServer(giving()) as server:
         pass
     with pytest.raises(NotFetched, match="no connection") as caught:
-        fetch(outbound, server.url(), path)
+        fetch(Outbound(LOOPBACK, resolver=resolver), server.url(), path)
     assert caught.value.transient
+    assert len(asked) == 1
+
+
+def test_a_redirect_is_followed_on_a_new_connection(outbound: Outbound, path: Path) -> None:
+    def script(talk: Talk) -> None:
+        if talk.path == "/b":
+            talk.say(answer(BODY))
+            return
+        talk.say(answer(b"", "Location: /b", status="302 Found"))
+        talk.hang()
+
+    with RawServer(script) as server:
+        assert fetch(outbound, server.url("/a"), path, seconds=2.0) == BODY
 
 
 def test_the_next_address_is_tried_when_one_refuses(path: Path) -> None:

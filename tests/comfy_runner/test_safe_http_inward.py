@@ -132,6 +132,15 @@ def test_a_name_is_looked_up_anew_and_checked_anew_after_a_redirect(tmp_path: Pa
     assert twin.connections == 0
 
 
+def test_the_address_that_was_really_reached_is_checked_too(tmp_path: Path) -> None:
+    # To connect to 0.0.0.0 is to connect to this machine.
+    anywhere = (ipaddress.ip_network("0.0.0.0/32"),)
+    with RawServer(giving(answer(b"secret"))) as server:
+        outbound = Outbound(anywhere, resolver=Names(["0.0.0.0"]))
+        refused(outbound, f"http://any.example:{server.port}/", tmp_path)
+    assert server.talks == []
+
+
 @pytest.mark.parametrize("port", [22, 6379, 8188])
 def test_a_public_address_is_reached_on_the_ports_of_http_only(port: int, tmp_path: Path) -> None:
     outbound = Outbound(ALLOWED_ELSEWHERE, resolver=Names(["8.8.8.8"]))

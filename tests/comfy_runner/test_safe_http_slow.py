@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from comfy_runner.safe_http import NotFetched, Outbound
+from comfy_runner.safe_http import Deadline, NotFetched, Outbound
 from tests.comfy_runner.raw_server import RawServer, Talk, answer
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
@@ -109,22 +109,36 @@ def test_a_lookup_that_hangs_ends_when_the_time_is_up(tmp_path: Path) -> None:
 
 
 def test_a_connection_that_is_never_accepted_ends_when_the_time_is_up(tmp_path: Path) -> None:
+    much_later = threading.Timer(4, lambda: None)
+    much_later.start()
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         port = full.getsockname()[1]
-        waiting = [socket.create_connection(("127.0.0.1", port)) for _ in range(1)]
-        try:
+        with socket.create_connection(("127.0.0.1", port)):
             too_long(Outbound(LOOPBACK), f"http://127.0.0.1:{port}/", tmp_path)
-        finally:
-            for each in waiting:
-                each.close()
+    assert much_later.is_alive()
+    much_later.cancel()
+    much_later.join()
 
 
-def test_no_thread_or_socket_is_left_when_a_download_has_ended(tmp_path: Path) -> None:
-    before = threading.active_count()
+def test_a_connection_made_at_the_last_moment_is_shut_at_once() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.settimeout(5)
+        late = Deadline(0)
+        late.watch(ours)
+        assert theirs.recv(1) == b""
+        late.__exit__()
+
+
+def test_no_timer_is_left_when_a_download_has_ended(tmp_path: Path) -> None:
+    before = set(timers())
     with RawServer(lambda talk: talk.say(answer(b"x"))) as server:
-        for _ in range(5):
-            Outbound(LOOPBACK).download(server.url(), tmp_path / "f", max_bytes=9, seconds=60)
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.join(5)
-    assert threading.active_count() <= before
+        Outbound(LOOPBACK).download(server.url(), tmp_path / "f", max_bytes=9, seconds=3)
+    left = timers() - before
+    for each in left:
+        each.join(1)  # one that was cancelled ends at once
+    assert not any(each.is_alive() for each in left)
+
+
+def timers() -> set[threading.Thread]:
+    return {each for each in threading.enumerate() if isinstance(each, threading.Timer)}

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from comfy_runner.errors import Interrupted, NodeFailed, Problem
+from comfy_runner.errors import (
+    Interrupted,
+    InvalidWorkflow,
+    ModelMissing,
+    NodeFailed,
+    OutOfMemory,
+    Problem,
+    StorageFailed,
+)
 from comfy_runner.verdict import failure, node_failed, public, refusal
 
 GRAPH = {
@@ -176,3 +184,62 @@ def test_directories_of_the_machine_are_not_shown(text: str, shown: str) -> None
 def test_a_long_message_is_cut() -> None:
     long = node_failed("1", "X", exception="E", message="x" * 10_000)
     assert len(str(long)) <= 510
+
+
+def not_in_list(value: object, name: str = "ckpt_name") -> dict[str, Any]:
+    error = input_error("value_not_in_list", "Value not in list", f"{name}: {value!r}", name)
+    return {**error, "extra_info": {"input_name": name, "received_value": value}}
+
+
+def test_a_refusal_for_nothing_but_missing_models_says_so_by_its_code() -> None:
+    refused = refusal(answer([not_in_list("sd15.safetensors"), not_in_list("a.vae.pt")]), GRAPH)
+    assert isinstance(refused, ModelMissing)
+    assert len(refused.problems) == 2
+    assert "sd15.safetensors" in refused.message
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [not_in_list("euler_b", "sampler_name")],
+        [not_in_list(None)],
+        [input_error("value_smaller_than_min", "Value 0 smaller than min of 1", "", "steps")],
+    ],
+)
+def test_a_refusal_for_more_than_missing_models_is_an_invalid_workflow(
+    others: list[dict[str, Any]],
+) -> None:
+    refused = refusal(answer([not_in_list("sd15.safetensors"), *others]), GRAPH)
+    assert type(refused) is InvalidWorkflow
+
+
+@pytest.mark.parametrize(
+    ("exception", "message"),
+    [
+        ("torch.OutOfMemoryError", "Allocation on device"),
+        ("torch.cuda.OutOfMemoryError", "CUDA out of memory. Tried to allocate 2 GiB"),
+        ("RuntimeError", "CUDA error: out of memory"),
+        ("RuntimeError", "[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        ("RuntimeError", "DefaultCPUAllocator: not enough memory: you tried to allocate 4 bytes"),
+        ("MemoryError", ""),
+    ],
+)
+def test_a_node_without_memory_is_told_apart_with_advice(exception: str, message: str) -> None:
+    error = node_failed("3", "KSampler", exception=exception, message=message)
+    assert isinstance(error, OutOfMemory)
+    assert error.node_id == "3"
+    assert error.message.startswith(exception)
+    assert "smaller size or batch" in error.message
+
+
+def test_a_full_disk_is_told_apart() -> None:
+    message = "[Errno 28] No space left on device: '/srv/comfy/output/a.png'"
+    error = node_failed("9", "SaveImage", exception="OSError", message=message)
+    assert isinstance(error, StorageFailed)
+    assert "disk is full" in error.message
+    assert "/srv" not in error.message
+
+
+def test_an_ordinary_failure_is_neither() -> None:
+    error = node_failed("9", "X", exception="ValueError", message="no memory of that file")
+    assert type(error) is NodeFailed

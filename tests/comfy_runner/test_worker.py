@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from comfy_runner.errors import ComfyCrashed, ComfyUnavailable
 from comfy_runner.installation import Installation
 from comfy_runner.work import Work
 from comfy_runner.worker import ComfyWorker
-from tests.comfy_runner.runs import POLICY, Heard
+from tests.comfy_runner.runs import POLICY, Heard, node
 
 
 def save(source: str) -> dict[str, Any]:
@@ -45,11 +46,17 @@ def worker(
 def test_a_job_runs_again_once_when_comfyui_dies_under_it(
     worker: ComfyWorker, tmp_path: Path
 ) -> None:
+    said = {"1": node("SayNode", text="what another user wrote"), "2": save("1")}
+    worker.run(Work(said), job_id="i", listener=Heard())
+    time.sleep(0.5)  # it is said after the node has ended, and lies in ComfyUI's buffer
     heard = Heard()
-    graph = exits(str(tmp_path / "died"))
+    graph = {"1": node("ExitAfterNode", once=str(tmp_path / "died")), "2": save("1")}
     outputs = worker.run(Work(graph), job_id="j", listener=heard)
     assert len(outputs) == 1
     assert sum("runs once more" in line for line in heard.lines) == 1
+    assert "ComfyUI's log: ExitAfterNode of faults.py ends the process" in heard.lines
+    assert "another user" not in str(heard.lines)
+    assert str(worker.server.directory) not in str(heard.lines)
 
 
 @pytest.mark.live

@@ -12,7 +12,8 @@ from tests.integration.stack import Stack
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("stack") / "data") as stack:
+    data = tmp_path_factory.mktemp("stack") / "data"
+    with Stack(data, OUTBOUND_ALLOW="127.0.0.1/32") as stack:
         yield stack
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,6 +73,16 @@ def test_a_submission_carries_files_and_the_wish_for_previews(
     body = json.loads(api.requests[0][3])
     assert body["media"] == [{"name": "a", "data": "AA=="}]
     assert body["temp_outputs"] is True
+
+
+def test_a_submission_with_files_is_given_time_to_store_them(api: Api) -> None:
+    api.answers(JOB | {"status": "queued"}, 202)
+    api.released.clear()
+    later = threading.Timer(0.5, api.released.set)
+    later.start()
+    with JobsClient(api.url, "k", timeout=0.05) as client:
+        assert client.submit({"3": {}}, media=[{"name": "a", "data": "AA=="}]).job_id == "a1"
+    later.join()
 
 
 def test_a_list_asks_for_what_it_is_told_to(api: Api, client: JobsClient) -> None:

@@ -229,6 +229,15 @@ def test_the_job_of_somebody_else_is_as_unknown_as_one_that_never_was(
     assert found == {"/media/0/job_id": "is not the id of an earlier job of this user_id"}
 
 
+def test_an_id_that_no_job_can_have_never_reaches_the_store(
+    client: FlaskClient, jobs: MemoryJobs
+) -> None:
+    jobs.failure = ValueError("what a key")
+    for job_id in ("a:b", "", "a\0", "../x"):
+        found = refusals(post(client, from_job(job_id, "a.png")), "media_unreachable")
+        assert list(found) == ["/media/0/job_id"]
+
+
 @pytest.mark.parametrize(
     ("filename", "code", "reason"),
     [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from flask import Blueprint, request
 
+from comfy_runner.catalog import Catalog
 from comfy_runner.errors import StorageFailed
 from comfy_runner.media import Policy
 from comfy_runner.media.intake import Intake
@@ -33,6 +35,7 @@ class JobRoutes:
     settings: Settings
     jobs: Jobs
     telling: Telling
+    catalog: Callable[[], Catalog | None]
 
     def blueprint(self) -> Blueprint:
         """Return the routes under /v1/jobs."""
@@ -87,7 +90,8 @@ class JobRoutes:
 
     def _submitted(self, body: object, held: Hold | None) -> Job:
         with Intake(Policy.of(self.settings)) as intake:
-            reception = Reception(self.jobs.get, intake, self.settings.job_timeout_seconds)
+            longest = self.settings.job_timeout_seconds
+            reception = Reception(self.jobs.get, intake, longest, self.catalog())
             asked = reception.accept(body)
             try:
                 media = intake.store(self.telling.bucket)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from comfy_runner import graph
+from comfy_runner.catalog import Catalog
+from comfy_runner.editor_format import convert, is_editor_format
 from comfy_runner.errors import InvalidWorkflow, MediaRejected, MediaUnreachable
 from comfy_runner.graph import Graph, Override
 from comfy_runner.media.intake import Intake, Sent
+from comfy_runner.validation import validate
 from web.errors import BodyError, ProblemError
 from web.v1 import schemas, webhooks
 from web.v1.earlier_outputs import EarlierOutputs, FindJob, Refused
@@ -18,21 +20,26 @@ from web.v1.earlier_outputs import EarlierOutputs, FindJob, Refused
 
 @dataclass(frozen=True)
 class Reception:
-    """Judges submissions by what there is: the earlier jobs, and the limits that hold."""
+    """Judges submissions by what there is: earlier jobs, limits that hold, the catalogue.
+
+    Without a catalogue a workflow is judged by its form alone, and by ComfyUI when it runs.
+    """
 
     find_job: FindJob
     intake: Intake
     longest_run_seconds: int
+    catalog: Catalog | None = None
 
     def accept(self, body: object) -> schemas.Submission:
         """Return the submission in the JSON value `body`, its overrides applied to its workflow.
 
-        Its files have been checked and wait in the intake to be stored.
+        A workflow as the editor saves it comes back in the API format. The files have been
+        checked and wait in the intake to be stored.
 
         Raises:
             ProblemError: 422 with everything that is wrong, shape, workflow and files at once.
         """
-        faults = _workflow_faults(body)
+        body, faults = self._form(body)
         webhook_faults = webhooks.webhook_faults(body, self.intake.policy.allow)
         try:
             asked = schemas.read_submission(body, self.longest_run_seconds)
@@ -42,15 +49,63 @@ class Reception:
         if webhook_faults:
             raise _invalid_request([*webhook_faults, *faults, *media_faults])
         if faults:
-            raise _invalid_workflow(
-                "The workflow cannot run as it is; see errors.", faults, media_faults
-            )
-        filled = _filled(asked, media_faults)
+            detail = "The workflow cannot run as it is; see errors."
+            raise _invalid_workflow(detail, faults, media_faults)
+        filled = self._filled(asked, media_faults)
         if media_faults:
-            raise ProblemError(
-                422, code, "The input files cannot be used; see errors.", errors=media_faults
-            )
+            detail = "The input files cannot be used; see errors."
+            raise ProblemError(422, code, detail, errors=media_faults)
         return replace(asked, workflow=filled, inputs=())
+
+    def _form(self, body: object) -> tuple[object, list[BodyError]]:
+        """Return the body with its workflow in the API format, and what is wrong with its form.
+
+        The workflow is looked at if there is one, whatever else is wrong with the body.
+        """
+        workflow = body.get("workflow") if isinstance(body, dict) else None
+        if not isinstance(body, dict) or not isinstance(workflow, dict):
+            return body, []
+        try:
+            if self.catalog is None:
+                graph.check(workflow)
+            elif is_editor_format(workflow):
+                return {**body, "workflow": convert(workflow, self.catalog)}, []
+            else:
+                graph.checked_form(workflow)
+        except InvalidWorkflow as error:
+            return body, _pointed(error, "/workflow")
+        return body, []
+
+    def _filled(self, asked: schemas.Submission, media_faults: Sequence[BodyError]) -> Graph:
+        """Return the workflow with the overrides in it."""
+        names = [each.name for each in asked.media]
+        unknown = _unknown_media(asked.inputs, names)
+        overrides = [replace(each, type="raw") for each in asked.inputs]
+        try:
+            filled = graph.apply(asked.workflow, overrides)
+        except InvalidWorkflow as error:
+            detail = "The inputs do not fit the workflow; see errors."
+            faults = [*_pointed(error, "/inputs"), *unknown]
+            raise _invalid_workflow(detail, faults, media_faults) from error
+        if unknown:
+            detail = "The inputs name files that are not among the media; see errors."
+            raise _invalid_workflow(detail, unknown, media_faults)
+        try:
+            self._check(filled, names)
+        except InvalidWorkflow as error:
+            faults = _pointed(error, "/workflow")
+            detail = f"With its inputs applied the workflow cannot run: {error.message}"
+            raise _invalid_workflow(detail, faults, media_faults, error.code) from error
+        return filled
+
+    def _check(self, filled: Graph, names: Collection[str]) -> None:
+        """Raise InvalidWorkflow unless the workflow can run, as far as that can be known."""
+        if self.catalog is None:
+            graph.check(filled)
+            return
+        validate(filled, self.catalog, media=names)
+        if problems := graph.prefix_problems(filled):
+            raise InvalidWorkflow(problems[0].message, problems=problems)
 
     def _media_faults(self, asked: schemas.Submission) -> tuple[list[BodyError], str]:
         """Check every file; return what is wrong, and the code that says it in a word."""
@@ -77,25 +132,6 @@ def _sent(media: schemas.SentMedia, earlier: EarlierOutputs) -> Sent:
     return Sent(media.name, key=earlier.key_of(media.job_id, media.filename))
 
 
-def _filled(asked: schemas.Submission, media_faults: Sequence[BodyError]) -> Graph:
-    """Return the workflow with the overrides in it."""
-    names = [each.name for each in asked.media]
-    unknown = _unknown_media(asked.inputs, names)
-    try:
-        filled = graph.apply(asked.workflow, [replace(each, type="raw") for each in asked.inputs])
-    except InvalidWorkflow as error:
-        detail = "The inputs do not fit the workflow; see errors."
-        faults = [*_pointed(error, "/inputs"), *unknown]
-        raise _invalid_workflow(detail, faults, media_faults) from error
-    if unknown:
-        detail = "The inputs name files that are not among the media; see errors."
-        raise _invalid_workflow(detail, unknown, media_faults)
-    if faults := _workflow_faults({"workflow": filled}):
-        detail = "With its inputs applied the workflow cannot run."
-        raise _invalid_workflow(detail, faults, media_faults)
-    return filled
-
-
 def _unknown_media(overrides: Sequence[Override], names: Collection[str]) -> list[BodyError]:
     """Find the overrides of type "media" whose value is the name of no file that was sent."""
     return [
@@ -113,18 +149,6 @@ def _no_such_media(value: object, names: Collection[str]) -> str:
     return f"must be the name of one of media, such as {hint}"
 
 
-def _workflow_faults(body: object) -> list[BodyError]:
-    """Check the workflow in `body` if one is there, whatever else is wrong with the body."""
-    workflow: Any = body.get("workflow") if isinstance(body, dict) else None
-    if not isinstance(workflow, dict):
-        return []
-    try:
-        graph.check(workflow)
-    except InvalidWorkflow as error:
-        return _pointed(error, "/workflow")
-    return []
-
-
 def _pointed(error: InvalidWorkflow, prefix: str) -> list[BodyError]:
     """Return the problems of `error` with pointers from the root of the body."""
     found = [BodyError(prefix + each.pointer, each.message) for each in error.problems]
@@ -132,9 +156,12 @@ def _pointed(error: InvalidWorkflow, prefix: str) -> list[BodyError]:
 
 
 def _invalid_workflow(
-    detail: str, faults: Sequence[BodyError], media_faults: Sequence[BodyError]
+    detail: str,
+    faults: Sequence[BodyError],
+    media_faults: Sequence[BodyError],
+    code: str = InvalidWorkflow.code,
 ) -> ProblemError:
-    return ProblemError(422, "invalid_workflow", detail, errors=[*faults, *media_faults])
+    return ProblemError(422, code, detail, errors=[*faults, *media_faults])
 
 
 def _invalid_request(faults: Sequence[BodyError]) -> ProblemError:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Blueprint, request
 
+from comfy_runner.catalog import Catalog
 from comfy_runner.media import Policy
 from comfy_runner.media.intake import Intake
 from settings import Settings
@@ -21,6 +23,7 @@ class ValidationRoutes:
 
     settings: Settings
     jobs: Jobs
+    catalog: Callable[[], Catalog | None]
 
     def blueprint(self) -> Blueprint:
         """Return the route under /v1/workflows."""
@@ -31,6 +34,7 @@ class ValidationRoutes:
     def validate(self) -> Document:
         """Judge the body as POST /v1/jobs would, and refuse it with the same problems."""
         with Intake(Policy.of(self.settings)) as intake:
-            reception = Reception(self.jobs.get, intake, self.settings.job_timeout_seconds)
+            longest = self.settings.job_timeout_seconds
+            reception = Reception(self.jobs.get, intake, longest, self.catalog())
             asked = reception.accept(json_body.read(request))
         return {"valid": True, "nodes": len(asked.workflow), "media": len(asked.media)}

@@ -55,7 +55,10 @@ class SleepNode(_TestNode):
 
 
 class StepNode(_TestNode):
-    """Reports steps with a bar, as a sampler does: it can be interrupted at each."""
+    """Reports steps with a bar, as a sampler does: it can be interrupted at each.
+
+    Whatever comes `after` is made before, so that others may run before this one.
+    """
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
@@ -63,10 +66,11 @@ class StepNode(_TestNode):
             "required": {
                 "steps": ("INT", {"default": 10, "min": 1, "max": 10000}),
                 "seconds": ("FLOAT", {"default": 0.1, "min": 0.0, "max": 60.0, "step": 0.001}),
-            }
+            },
+            "optional": {"after": ("IMAGE",)},
         }
 
-    def go(self, steps: int, seconds: float) -> Any:
+    def go(self, steps: int, seconds: float, after: Any = None) -> Any:
         bar = comfy.utils.ProgressBar(steps)
         for _ in range(steps):
             time.sleep(seconds)

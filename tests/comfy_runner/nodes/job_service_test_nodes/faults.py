@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -37,6 +39,27 @@ class _Faulty:
 
 def _image(after: torch.Tensor | None) -> torch.Tensor:
     return torch.full((1, 16, 16, 3), 0.5) if after is None else after
+
+
+class RaiseNode(_Faulty):
+    """Raises `ValueError` with a path of this machine in its message."""
+
+    def go(self, after: torch.Tensor | None = None) -> Any:
+        raise ValueError(f"RaiseNode cannot read {Path(__file__).resolve()}")
+
+
+class ExitAfterNode(_Faulty):
+    """Ends the process, as a crash of a native library does; only once if `once` names a file."""
+
+    INPUTS: ClassVar[dict[str, Any]] = {"once": ("STRING", {"default": ""})}
+
+    def go(self, once: str, after: torch.Tensor | None = None) -> Any:
+        if once and Path(once).exists():
+            return (_image(after),)
+        if once:
+            Path(once).touch()
+        print(f"ExitAfterNode of {Path(__file__).resolve()} ends the process", flush=True)
+        os._exit(77)
 
 
 class SysExitNode(_Faulty):
@@ -97,12 +120,12 @@ class DeafNode(_Faulty):
 
 
 class SayNode(_Faulty):
-    """Prints a text without an end of line, so that it stays in Python's buffer."""
+    """Prints a text a moment after it has ended, which stays in Python's buffer until later."""
 
     INPUTS: ClassVar[dict[str, Any]] = {"text": ("STRING", {"default": "hello"})}
 
     def go(self, text: str, after: torch.Tensor | None = None) -> Any:
-        print(text, end=" ")
+        threading.Timer(0.1, print, [text]).start()
         return (_image(after),)
 
 
@@ -168,4 +191,7 @@ class StubbornNode(_Faulty):
         return (_image(after),)
 
 
-NODES = (SysExitNode, HungryNode, DeafNode, SayNode, ManyFilesNode, StepsNode, StubbornNode)
+NODES = (
+    *(RaiseNode, ExitAfterNode, SysExitNode, HungryNode, DeafNode, SayNode),
+    *(ManyFilesNode, StepsNode, StubbornNode),
+)

@@ -1,0 +1,1 @@
+"""Validation without a GPU, held against the real ComfyUI."""
