@@ -78,6 +78,7 @@ class _Delivery:
     def _body(self, claim: Claim, context: RunContext) -> Ending | Parking:
         token = running.set(context)
         try:
+            log.info("attempt %d of %s begins", claim.run.attempt, claim.job.task)
             self.pacemaker.begin(Heartbeat(context, self.protocol, self.seat))
             try:
                 result = _call(self.runtime, claim.job)
@@ -89,6 +90,8 @@ class _Delivery:
             return self._parking(claim, error) or Ending.of(
                 State.FAILED, context.peek(), error=error_record(error)
             )
+        else:
+            log.info("attempt %d of %s has succeeded", claim.run.attempt, claim.job.task)
         finally:
             running.reset(token)
         return Ending.of(State.SUCCEEDED, context.peek(), result=checked)

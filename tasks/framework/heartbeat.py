@@ -59,7 +59,8 @@ class Heartbeat:
         try:
             return STOPPED if self._beat(rung=rung) else None
         except Exception:  # the store is out of reach; the body may outlive that
-            log.exception("run %s: no beat could be written", self._context.job.id)
+            run_id = self._context.job.id
+            log.exception("run %s: no beat could be written", run_id, extra={"job_id": run_id})
             self._tried = time.monotonic()
             silent = self._tried - self._written >= self._protocol.timing.stale
             return SILENT if silent else None

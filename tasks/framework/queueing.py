@@ -26,6 +26,12 @@ class Queue(Shape):
     def in_hand(self, pool: str) -> list[str]:
         """Return the runs that the pool's processes are busy with."""
 
+    def waiting(self, pool: str, most: int) -> int:
+        """Count the calls for the pool's processes that could be delivered now, up to ``most``."""
+
+    def workers(self, pool: str) -> int:
+        """Count the pool's processes that take calls or are busy with one."""
+
 
 def ahead(protocol: Protocol, job: Job, most: int) -> int | None:
     """Count the runs that will be started before this waiting one; None: nobody can tell."""
@@ -50,6 +56,28 @@ def in_hand(protocol: Protocol, task: str) -> list[str]:
     lives = islice(protocol.store.scan("live:"), MOST_SCANNED)
     mine = {value["id"] for _, value in lives if _same_pool(protocol, task, value["task"])}
     return sorted(mine & _started(protocol))
+
+
+def waiting(protocol: Protocol, task: str, most: int) -> int:
+    """Count the runs that wait for the task's pool of processes and could be started now.
+
+    Where the backend cannot tell, up to `MOST_SCANNED` at most.
+    """
+    if isinstance(protocol.backend, Queue):
+        return protocol.backend.waiting(protocol.pool_of(task), most)
+    started = _started(protocol)
+    lives = islice(protocol.store.scan("live:"), MOST_SCANNED)
+    waits = [
+        value["id"] not in started and _same_pool(protocol, task, value["task"])
+        for _, value in lives
+    ]
+    return min(sum(waits), most)
+
+
+def workers(protocol: Protocol, task: str) -> int | None:
+    """Count the processes that take runs of the task. None: the backend cannot tell."""
+    backend = protocol.backend
+    return backend.workers(protocol.pool_of(task)) if isinstance(backend, Queue) else None
 
 
 def _started(protocol: Protocol) -> set[str]:

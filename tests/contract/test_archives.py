@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from tasks.framework.archives import Archive
 from tasks.framework.records import Final
 from tasks.framework.states import State
+from tasks.framework.totals import BOUNDS, Times, Totals, bound
 
 
 def final(run_id: str, **changes: Any) -> Final:
@@ -116,3 +119,75 @@ def test_purge_drops_old_records_of_one_task(archive: Archive) -> None:
     assert archive.get("old") is None
     assert archive.get("new") is not None
     assert archive.get("other") is not None
+
+
+def test_without_records_there_are_no_totals(archive: Archive) -> None:
+    assert archive.totals("t") == Totals()
+
+
+def test_totals_tell_waits_and_runs_by_how_they_ended(archive: Archive) -> None:
+    archive.put(final("a", created=10.0, started=14.0, ended=15.0))
+    archive.put(final("b", created=10.0, started=10.0, ended=10.5, state=State.FAILED))
+    archive.put(final("c", created=10.0, started=15.0, ended=9999.0))
+    archive.put(final("d", created=10.0, ended=17.0, state=State.EXPIRED))
+    archive.put(final("e", created=10.0, started=11.0, ended=12.0, task="other"))
+
+    found = archive.totals("t")
+    assert found.waits == {
+        State.SUCCEEDED: Times().plus(5.0, 2, 9.0),
+        State.FAILED: Times().plus(0.1, 1, 0.0),
+        State.EXPIRED: Times().plus(10.0, 1, 7.0),
+    }
+    assert found.runs == {
+        State.SUCCEEDED: Times().plus(1.0, 1, 1.0).plus(math.inf, 1, 9984.0),
+        State.FAILED: Times().plus(0.5, 1, 0.5),
+    }
+
+
+def test_each_run_is_counted_once_and_stays_counted(archive: Archive) -> None:
+    for _ in range(3):
+        archive.put(final("a"))
+        archive.put(final("b", created=5.0, started=6.0, ended=7.0))
+    archive.delete("a")
+    archive.put(final("a"))
+    archive.purge(task="t", before=100.0)
+
+    found = archive.totals("t")
+    assert sum(found.waits[State.SUCCEEDED].counts) == 2
+    assert sum(found.runs[State.SUCCEEDED].counts) == 1
+
+
+def test_a_run_that_was_deleted_before_it_was_put_is_not_counted(archive: Archive) -> None:
+    archive.delete("a")
+    archive.put(final("a"))
+
+    assert archive.totals("t") == Totals()
+
+
+def test_a_clock_that_went_back_counts_as_no_time(archive: Archive) -> None:
+    archive.put(final("a", created=10.0, started=9.0, ended=8.0))
+
+    found = archive.totals("t")
+    assert found.waits == found.runs == {State.SUCCEEDED: Times().plus(0.1, 1, 0.0)}
+
+
+def test_runs_that_end_at_the_same_time_are_all_counted(archive: Archive) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: archive.put(final(f"r{n % 40}", created=1.0)), range(80)))
+
+    assert sum(archive.totals("t").waits[State.SUCCEEDED].counts) == 40
+
+
+def test_a_bound_is_the_longest_time_of_its_class() -> None:
+    assert [bound(seconds) for seconds in (0.0, 0.1, 0.11, 3600.0, 3600.1)] == [
+        0.1,
+        0.1,
+        0.5,
+        3600.0,
+        math.inf,
+    ]
+
+
+def test_what_another_version_counted_goes_into_the_next_class() -> None:
+    counts = Times().plus(7.5, 2, 14.0).counts
+    assert counts[BOUNDS.index(10.0)] == 2

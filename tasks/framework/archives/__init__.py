@@ -7,6 +7,7 @@ from typing import Protocol
 
 from tasks.framework.records import Final
 from tasks.framework.states import State
+from tasks.framework.totals import Totals
 
 Position = tuple[float, str]
 """Where a record stands in a listing: its creation (seconds since 1970) and its id."""
@@ -39,4 +40,10 @@ class Archive(Protocol):
         """Drop a task's records created before a moment (seconds since 1970), for good.
 
         Only for moments so long ago that no `put` of such an id can come any more.
+        """
+
+    def totals(self, task: str) -> Totals:
+        """Return what became of a task's runs. Each is counted once, by the `put` that kept it.
+
+        Cheap, however many there were.
         """

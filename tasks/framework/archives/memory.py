@@ -8,6 +8,7 @@ from collections.abc import Collection
 from tasks.framework.archives import Position
 from tasks.framework.records import Final
 from tasks.framework.states import State
+from tasks.framework.totals import Tally, Totals, add_up, tallies
 
 
 class MemoryArchive:
@@ -15,12 +16,19 @@ class MemoryArchive:
 
     def __init__(self) -> None:
         self._records: dict[str, Final | None] = {}
+        self._totals: dict[str, dict[Tally, tuple[int, float]]] = {}
         self._lock = threading.Lock()
 
     def put(self, record: Final) -> None:
         """Keep a record, unless one was kept or deleted before."""
         with self._lock:
-            self._records.setdefault(record.id, record)
+            if record.id in self._records:
+                return
+            self._records[record.id] = record
+            totals = self._totals.setdefault(record.task, {})
+            for tally, seconds in tallies(record).items():
+                count, before = totals.get(tally, (0, 0.0))
+                totals[tally] = count + 1, before + seconds
 
     def get(self, run_id: str) -> Final | None:
         """Return the record, or None."""
@@ -65,3 +73,9 @@ class MemoryArchive:
             for key in old:
                 del self._records[key]
         return len(old)
+
+    def totals(self, task: str) -> Totals:
+        """Return what became of a task's runs."""
+        with self._lock:
+            found = list(self._totals.get(task, {}).items())
+        return add_up((tally, count, seconds) for tally, (count, seconds) in found)

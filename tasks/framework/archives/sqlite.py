@@ -11,6 +11,7 @@ from tasks.framework.archives import Position
 from tasks.framework.database import Database
 from tasks.framework.records import Final
 from tasks.framework.states import State
+from tasks.framework.totals import Totals, add_up, tallies
 
 Records = list[Final]
 
@@ -27,7 +28,21 @@ CREATE INDEX IF NOT EXISTS archive_by_task ON archive(task, created DESC, id DES
 CREATE INDEX IF NOT EXISTS archive_by_owner ON archive(task, owner, created DESC, id DESC);
 CREATE INDEX IF NOT EXISTS archive_by_state ON archive(task, state, created DESC, id DESC);
 CREATE INDEX IF NOT EXISTS archive_by_owner_and_state
-    ON archive(task, owner, state, created DESC, id DESC)
+    ON archive(task, owner, state, created DESC, id DESC);
+CREATE TABLE IF NOT EXISTS totals(
+    task TEXT,
+    state TEXT,
+    time TEXT,
+    bound REAL,
+    count INTEGER,
+    seconds REAL,
+    PRIMARY KEY(task, state, time, bound)
+) WITHOUT ROWID
+"""
+
+COUNT = """
+INSERT INTO totals VALUES(?, ?, ?, ?, 1, ?)
+ON CONFLICT DO UPDATE SET count = count + 1, seconds = seconds + excluded.seconds
 """
 
 
@@ -39,10 +54,15 @@ class SqliteArchive:
 
     def put(self, record: Final) -> None:
         """Keep a record, unless one was kept or deleted before."""
+        if self._database.execute("SELECT 1 FROM archive WHERE id = ?", (record.id,)):
+            return  # which is cheaper than a transaction, and whoever finishes a run puts it
         sql = "INSERT INTO archive VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
         text = json.dumps(record.to_json())
         row = (record.id, record.task, record.owner, record.state, record.created, text)
-        self._database.change(sql, row)
+        with self._database.transaction() as connection:
+            if connection.execute(sql, row).rowcount:
+                counted = [(record.task, *tally, s) for tally, s in tallies(record).items()]
+                connection.executemany(COUNT, counted)
 
     def get(self, run_id: str) -> Final | None:
         """Return the record, or None."""
@@ -79,6 +99,12 @@ class SqliteArchive:
         """Drop a task's records created before a moment, and deleted ones with them."""
         sql = "DELETE FROM archive WHERE (task = ? OR record IS NULL) AND created < ?"
         return self._database.change(sql, (task, before))
+
+    def totals(self, task: str) -> Totals:
+        """Return what became of a task's runs."""
+        sql = "SELECT state, time, bound, count, seconds FROM totals WHERE task = ?"
+        rows = self._database.execute(sql, (task,))
+        return add_up((tuple(row[:3]), *row[3:]) for row in rows)
 
     def _walk(
         self,

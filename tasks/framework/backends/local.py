@@ -90,6 +90,25 @@ class LocalBackend:
         sql = "SELECT run FROM calls WHERE pool = ? AND worker IS NOT NULL"
         return [run for (run,) in self._database.execute(sql, (pool,))]
 
+    def waiting(self, pool: str, most: int) -> int:
+        """Count the pool's messages that could be claimed now, up to ``most``."""
+        sql = """
+            SELECT count(*) FROM (
+                SELECT 1 FROM calls WHERE pool = ? AND worker IS NULL AND due <= ? LIMIT ?
+            )
+        """
+        count: int = self._database.execute(sql, (pool, time.time(), most))[0][0]
+        return count
+
+    def workers(self, pool: str) -> int:
+        """Count the pool's processes that run and can take a message, or are busy with one."""
+        ready = self.bells.parent / "ready"
+        if not ready.is_dir():
+            return 0  # none was ever ready
+        return sum(
+            self.is_ready(each.name) for each in ready.iterdir() if self._pool_of(each) == pool
+        )
+
     def lives(self, worker: str) -> bool:
         """Whether a worker process of that name runs."""
         return is_heard(self.bells, worker)
@@ -117,10 +136,10 @@ class LocalBackend:
         due: float | None = self._database.execute(sql, (pool,))[0][0]
         return due
 
-    def mark_ready(self, worker: str) -> None:
-        """Say that this process can take messages."""
+    def mark_ready(self, worker: str, pool: str) -> None:
+        """Say that this process can take the pool's messages."""
         self._ready(worker).parent.mkdir(exist_ok=True)
-        self._ready(worker).touch()
+        self._ready(worker).write_text(pool, encoding="utf-8")
 
     def unmark_ready(self, worker: str) -> None:
         """Take that back, also in the place of a dead process."""
@@ -143,6 +162,12 @@ class LocalBackend:
 
     def _ready(self, worker: str) -> Path:
         return self.bells.parent / "ready" / worker
+
+    def _pool_of(self, ready: Path) -> str | None:
+        try:
+            return ready.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None  # it has stopped just now
 
     def _drop_dead(self, run_id: str) -> None:
         sql = "SELECT worker FROM calls WHERE run = ? AND worker IS NOT NULL"

@@ -58,7 +58,7 @@ class WorkerProcess(Seat):
             with self.armed():
                 if kind:
                     runtime().worker(kind)
-            self._backend.mark_ready(self.name)
+            self._backend.mark_ready(self.name, self._pool)
             self._serve()
         except Interrupted:
             log.info("worker %s was stopped while it started", self.name)
@@ -159,6 +159,11 @@ def recover(backend: LocalBackend, worker: str | None = None) -> int:
         _, run = protocol.newest(run_id)
         if run and run.worker == name and not run.never:
             protocol.silence(run_id, run)
-        log.warning("run %s lost its worker %s; it is delivered again", run_id, name)
+        log.warning(
+            "run %s lost its worker %s; it is delivered again",
+            run_id,
+            name,
+            extra={"job_id": run_id},
+        )
         backend.redeliver(name)
     return len(abandoned)

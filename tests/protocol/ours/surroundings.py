@@ -11,6 +11,7 @@ from tasks.framework.records import Final
 from tasks.framework.seat import Seat
 from tasks.framework.states import State
 from tasks.framework.stores import Json
+from tasks.framework.totals import Totals
 from tests.protocol.ours.party import operate
 
 
@@ -65,6 +66,9 @@ class SeenArchive:
         raise NotImplementedError
 
     def purge(self, *, task: str, before: float) -> int:
+        raise NotImplementedError
+
+    def totals(self, task: str) -> Totals:
         raise NotImplementedError
 
 

@@ -87,7 +87,7 @@ def test_a_run_whose_worker_was_lost_waits_for_its_pool_again(lives: Rig) -> Non
 def test_living_workers_are_named_with_the_run_in_hand(lives: Rig, tmp_path: Path) -> None:
     backend = LocalBackend(tmp_path / "tasks.db", tmp_path / "bells")
     bells = [Doorbell(backend.bells, name) for name in ("holder-1", "idle-1", "closed-1")]
-    backend.mark_ready("holder-1")
+    backend.mark_ready("holder-1", "holder")
     bells.pop().close()
 
     found = survey(replace(lives.protocol, backend=backend), ["t"], span=HOUR).workers
