@@ -137,6 +137,23 @@ class Settings:
         "them sign; made once in DATA_DIR if unset"
     )
     webhook_workers: int = kinds.number(1, 1, 64, "processes", "Processes that send webhooks")
+    log_level: Literal["debug", "info", "warning", "error"] = kinds.text(
+        "info",
+        "debug|info|warning|error",
+        "debug, info, warning or error",
+        "Least important lines of this program's own that are logged",
+        type="debug, info, warning or error",
+    )
+    log_format: Literal["text", "json"] = kinds.text(
+        "text", "text|json", "text or json", "What log lines are", type="text or json"
+    )
+    metrics_public: bool = kinds.flag("Whether /metrics is told without a key")
+    ready_max_queued: int = kinds.number(
+        1000, 1, 100000, "jobs", "Waiting jobs above which /ready answers 503"
+    )
+    cors_origins: tuple[str, ...] = kinds.origins(
+        "Web pages that may call the API from a browser, such as https://app.example.com"
+    )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:

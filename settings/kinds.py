@@ -16,8 +16,11 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from settings import Settings
 
-Value = str | int | Path | tuple[str, ...] | None
+Value = str | int | bool | Path | tuple[str, ...] | None
 Parse = Callable[[str], Value]
+
+_ORIGIN = r"(https(?!.*:443$)|http(?!.*:80$))://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?"
+"""What a browser sends as Origin (RFC 6454): it leaves out the port that its scheme implies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,8 @@ class Setting:
         """Return a value as the environment would hold it."""
         if value is None:
             return ""
+        if isinstance(value, bool):
+            return str(value).lower()
         return ",".join(value) if isinstance(value, tuple) else str(value)
 
     def complaint(self, text: str, reason: ValueError) -> str:
@@ -113,6 +118,32 @@ def _parse_webhook_secrets(text: str) -> str:
                 "`openssl rand -base64 32` prints them"
             )
     return text
+
+
+def flag(meaning: str) -> Any:
+    """Return a setting that is on or off, and off unless set."""
+    return setting(False, meaning, _parse_flag, type="true or false")  # noqa: FBT003 - its default
+
+
+def _parse_flag(text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return text.lower() == "true"
+
+
+def origins(meaning: str) -> Any:
+    """Return a setting that lists origins as browsers send them, parted by commas."""
+    return setting((), meaning, _parse_origins, type="origins, parted by commas")
+
+
+def _parse_origins(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in text.split(","))
+    if not all(re.fullmatch(_ORIGIN, part) for part in found):
+        raise ValueError(
+            "must be origins such as https://app.example.com, in lower case, without a path and "
+            "without the port that goes without saying; there is no wildcard"
+        )
+    return found
 
 
 def path(default: Path | None, meaning: str) -> Any:

@@ -1,4 +1,4 @@
-"""What an operator's tools ask of a deployment: does it answer, what waits, what became of jobs."""
+"""What an operator's tools ask of a deployment: what waits, who works, what became of jobs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from tasks.framework.queueing import in_hand
 from tasks.framework.queueing import waiting as waiting_for
 from tasks.framework.queueing import workers as workers_of
 from tasks.framework.totals import Totals
-from tasks.jobs.model import STATUS_OF, Status
 from tasks.webhook import deliver_webhook
 from tasks.workflow import run_workflow
 
