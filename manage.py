@@ -16,6 +16,7 @@ from commands.serve import serve, worker
 from commands.submit import submit
 from commands.tasks import tasks
 from commands.terminal import printable
+from commands.webhooks import webhooks
 from settings import SettingsError
 from web.client import ClientError
 
@@ -40,7 +41,7 @@ def main() -> None:
     """Run ComfyUI as a service: serve the job API, submit workflows, look after jobs."""
 
 
-for command in (serve, worker, submit, jobs, tasks, settings, comfyui, demo):
+for command in (serve, worker, submit, jobs, webhooks, tasks, settings, comfyui, demo):
     main.add_command(command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -82,6 +83,8 @@ class Outbound:
         self._allow = tuple(allow)
         self._resolve = resolver
         self._verify = str(authorities) if authorities else True
+        # at DEBUG it tells whole URLs, and those may hold secrets
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
     def download(self, url: str, path: Path, *, max_bytes: int, seconds: float) -> None:
         """Write what is at `url` to `path`; follow a few redirects, each checked like the first.

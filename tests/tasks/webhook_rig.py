@@ -10,9 +10,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from comfy_runner.outputs import Output
-from comfy_runner.work import Listener
 from comfy_runner.safe_http import Outbound, Resolver, resolve
-from comfy_runner.work import Work
+from comfy_runner.work import Listener, Work
 from comfy_runner.worker import ComfyWorker
 from settings import Settings
 from tasks import jobs
@@ -21,7 +20,7 @@ from tasks.framework import Runtime
 from tasks.framework.execute import execute
 from tasks.framework.tick import tick
 from tasks.webhook import Courier
-from tasks.webhook_log import Delivery, deliveries
+from tasks.webhook_log import Delivery, deliveries, redeliver
 from tasks.webhook_sending import Sender
 from tasks.webhook_target import Webhook
 from tests.tasks.framework.rig import Rig
@@ -105,18 +104,25 @@ class WebhookRig(Rig):
         for _ in range(100):
             if not self.backend.waiting:
                 return
-            call, message = next(iter(self.backend.waiting.items()))
-            execute(message)
-            self.backend.waiting.pop(call, None)
-            for thread in threading.enumerate():
-                if thread.name == "announcer":
-                    thread.join(10)
+            self.work_once()
         raise AssertionError("messages beget messages without end")
+
+    def work_once(self) -> None:
+        """Carry out the oldest waiting message."""
+        call, message = next(iter(self.backend.waiting.items()))
+        execute(message)
+        self.backend.waiting.pop(call, None)
+        wait_for_announcers()
 
     def pass_time(self, seconds: float) -> None:
         """Move the clock, have the tick look, and carry out what is due."""
         self.clock.now += seconds
         tick(self.protocol)
+        self.work()
+
+    def redeliver(self, job_id: str, event: str | None = None) -> None:
+        """Have events sent anew, and see them arrive."""
+        redeliver(jobs.get(job_id), event)
         self.work()
 
     def told(self, job_id: str) -> tuple[Delivery, ...]:
@@ -125,6 +131,13 @@ class WebhookRig(Rig):
     def the_only(self, job_id: str) -> Delivery:
         (delivery,) = self.told(job_id)
         return delivery
+
+
+def wait_for_announcers() -> None:
+    """Wait until what jobs had to tell has been handed over."""
+    for thread in threading.enumerate():
+        if thread.name == "announcer":
+            thread.join(10)
 
 
 class Least(random.Random):
