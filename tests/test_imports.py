@@ -63,6 +63,7 @@ HOMES = {
     ),
     "nodes": COMPANION,
     "PIL": ("comfy_runner/facts.py",),
+    "prometheus_client": ("web/metrics.py",),
     "requests": ("web/client.py", "comfy_runner/client.py", "comfy_runner/safe_http.py"),
     "rich": ("commands/",),
     "server": COMPANION,

@@ -9,11 +9,14 @@ from flask import Flask, Response
 from flask.json.provider import DefaultJSONProvider
 
 import tasks.jobs
+import tasks.operations
 from comfy_runner.bucket import Bucket, LocalBucket, open_bucket
 from comfy_runner.catalog import Catalog
 from settings import Settings
 from tasks.catalogue import current
-from web import auth, errors, files, health
+from web import auth, cors, errors, files, health, tracing
+from web.metrics import Metrics
+from web.readiness import Operations, Readiness, checks
 from web.v1.events import EventRoutes
 from web.v1.jobs import JobRoutes
 from web.v1.ports import Jobs
@@ -25,6 +28,9 @@ from web.waiting import Waiting
 
 __all__ = ["create_app"]
 
+PUBLIC = ("health.health", "readiness.ready", "files.download")
+"""The endpoints that want no key."""
+
 
 def create_app(
     settings: Settings,
@@ -32,6 +38,7 @@ def create_app(
     jobs: Jobs = tasks.jobs,
     bucket: Bucket | None = None,
     catalog: Callable[[], Catalog | None] | None = None,
+    operations: Operations = tasks.operations,
 ) -> Flask:
     """Return the application; the caller has configured `tasks` unless it passes its own `jobs`.
 
@@ -48,9 +55,7 @@ def create_app(
     app.url_map.merge_slashes = False
     app.json = _InOrder(app)
     errors.register(app)
-    auth.require_key(app, auth.api_key(settings), public=("health.health", "files.download"))
-    app.after_request(_guard)
-    app.register_blueprint(health.blueprint)
+    _watch_over(app, settings, bucket, operations)
     if isinstance(bucket, LocalBucket):
         app.register_blueprint(files.blueprint(bucket))
     telling = Telling(settings, bucket)
@@ -61,6 +66,19 @@ def create_app(
     app.register_blueprint(ValidationRoutes(settings, jobs, catalog).blueprint())
     app.register_blueprint(WebhookRoutes(jobs.get).blueprint())
     return app
+
+
+def _watch_over(app: Flask, settings: Settings, bucket: Bucket, operations: Operations) -> None:
+    """Add what every request goes through, in this order, and the routes for operators."""
+    tracing.register(app)
+    cors.allow(app, settings.cors_origins)
+    public = ("metrics.metrics", *PUBLIC) if settings.metrics_public else PUBLIC
+    auth.require_key(app, auth.api_key(settings), public=public)
+    app.after_request(_guard)
+    app.register_blueprint(health.blueprint)
+    ready = Readiness(checks(operations, bucket, settings.ready_max_queued))
+    app.register_blueprint(ready.blueprint())
+    Metrics(operations.figures).register(app)
 
 
 def _none() -> None:

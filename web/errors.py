@@ -7,9 +7,11 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, has_request_context, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.http import HTTP_STATUS_CODES
+
+from web.tracing import request_id
 
 MOST_ERRORS = 100
 """How many single errors a problem lists at most, so that an answer stays readable."""
@@ -67,7 +69,10 @@ class ProblemError(Exception):
             "detail": f"{self.detail} ({hidden} more not listed)" if hidden > 0 else self.detail,
             "code": self.code,
             "errors": [asdict(error) for error in self.errors[:MOST_ERRORS]],
+            "request_id": request_id(),
         }
+        if has_request_context():
+            g.problem_code = self.code  # for whoever counts them
         response = Response(json.dumps(body), self.status, mimetype="application/problem+json")
         response.headers.update(self.headers)
         return response

@@ -14,7 +14,8 @@ def problem(response: TestResponse, status: int, code: str) -> dict[str, Any]:
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Cache-Control"] == "no-store"
     body: dict[str, Any] = response.get_json()
-    assert set(body) == {"type", "title", "status", "detail", "code", "errors"}
+    assert set(body) == {"type", "title", "status", "detail", "code", "errors", "request_id"}
+    assert body["request_id"] == response.headers["X-Request-Id"]
     assert (body["status"], body["code"]) == (status, code)
     assert body["type"] == f"/problems/{code.replace('_', '-')}"
     assert body["title"]
