@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.exceptions import ChunkedEncodingError
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, ReadTimeoutError
@@ -292,6 +293,7 @@ def _reason(error: Exception) -> str:
         return "the server fell silent"
     if isinstance(error, requests.exceptions.SSLError):
         return "the server's TLS certificate is not to be trusted"
-    if isinstance(error, ProtocolError | requests.exceptions.ChunkedEncodingError):
+    inner = error.args[0] if error.args else error  # of what requests calls a ConnectionError
+    if ProtocolError in {type(error), type(inner)} or isinstance(error, ChunkedEncodingError):
         return "the answer broke off"
     return "no connection could be made"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -98,6 +99,7 @@ class Receiver:
     answers: list[Answer] = field(default_factory=list)
     port: int = 0
     address: str = "127.0.0.1"
+    tls: ssl.SSLContext | None = None
     letters: list[Letter] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -107,6 +109,10 @@ class Receiver:
         self._server.daemon_threads = False  # they are waited for
         self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # who hangs up
         self.port = self._server.server_address[1]
+        if self.tls:
+            self._server.socket = self.tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.over.clear()
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
