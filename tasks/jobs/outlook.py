@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -37,10 +36,7 @@ class Outlook:
 
 @dataclass
 class Pace:
-    """How fast the jobs of one deployment run; read anew only now and then.
-
-    Times of day are the protocol's clock, ages are by ``time.monotonic``.
-    """
+    """How fast the jobs of one deployment run; read anew only now and then."""
 
     protocol: Protocol
     typical: float | None = None
@@ -61,8 +57,8 @@ class Pace:
         return free[worker] + rounds * typical
 
     def _due(self, name: str, seconds: float) -> bool:
-        now = time.monotonic()
-        due = now - self._read.get(name, -math.inf) >= seconds
+        now = self.protocol.clock()
+        due = abs(now - self._read.get(name, -math.inf)) >= seconds  # clocks are put back, too
         if due:
             self._read[name] = now
         return due

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from tests.web.memory_jobs import MemoryJobs
 from tests.web.problems import problem
 from web.errors import ProblemError
-from web.json_body import DEEPEST, parse
+from web.json_body import DEEPEST, MOST_VALUES, parse
 
 
 def refusal(data: bytes) -> str:
@@ -56,9 +56,29 @@ def test_numbers_that_json_does_not_have_are_refused(constant: str) -> None:
     assert constant in refusal(f'{{"a": [{constant}]}}'.encode())
 
 
-@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 5000])
+@pytest.mark.parametrize(
+    "number", ["1e999", "-1e999", "9" * 5000, "-" + "9" * 5000, str(2**64), str(-(2**63) - 1)]
+)
 def test_numbers_too_large_to_keep_are_refused(number: str) -> None:
     refusal(f'{{"a": {number}}}'.encode())
+
+
+@pytest.mark.parametrize("number", [2**64 - 1, -(2**63), 0, -1])
+def test_whole_numbers_of_64_bits_are_read(number: int) -> None:
+    assert parse(str(number).encode()) == number
+
+
+@pytest.mark.parametrize("item", [b"[]", b"1", b'{"a":1}'])
+def test_more_values_than_any_job_needs_are_refused(item: bytes) -> None:
+    with pytest.raises(ProblemError) as caught:
+        parse(b"[" + b",".join([item] * MOST_VALUES) + b"]")
+    assert (caught.value.status, caught.value.code) == (413, "request_too_large")
+    assert str(MOST_VALUES) in caught.value.detail
+
+
+def test_as_many_values_as_may_be_are_read() -> None:
+    # the list itself is one, and a comma in a string is none
+    assert len(parse(b"[" + b",".join([b'",,["'] * (MOST_VALUES - 2)) + b"]")) == MOST_VALUES - 2
 
 
 @pytest.mark.parametrize("data", [b'{"a": 1, "a": 1}', b'[{"b": {"x": 1, "a": 2, "a": {}}}]'])

@@ -32,7 +32,7 @@ def test_a_job_that_is_as_it_was_is_not_told_again(real: RealApi) -> None:
 
 
 def test_every_visible_change_is_told_under_a_new_etag(real: RealApi) -> None:
-    tags = []
+    tags: list[str] = []
 
     def told() -> None:
         answer = get(real, job_id, If_None_Match=", ".join(tags))
@@ -91,8 +91,8 @@ def test_a_wait_that_nothing_ends_tells_the_job_as_it_was(real: RealApi, wait: s
 @pytest.mark.parametrize("change", ["start", "cancel"])
 def test_a_wait_ends_with_the_first_change(real: RealApi, change: str) -> None:
     job_id = real.submit()
-    changes = {"start": lambda: real.start(job_id), "cancel": lambda: real.client.delete(path)}
     path = f"/v1/jobs/{job_id}"
+    changes = {"start": lambda: real.start(job_id), "cancel": lambda: real.client.delete(path)}
     timer = threading.Timer(0.2, changes[change])
     timer.start()
     answer = get(real, f"{job_id}?wait=50")  # the suite's own limit would end it
