@@ -15,6 +15,7 @@ import click
 import settings
 from comfy_runner.install import find
 from comfy_runner.worker import ComfyWorker
+from commands import logs
 from commands.http_server import WsgiApplication, listen, serve_http, url_of
 from commands.signals import StopSignals
 from settings import Settings
@@ -95,7 +96,9 @@ def serve(host: str | None, port: int | None, workers: int | None, data: Path | 
     """Run the API, the scheduler and the workers until Ctrl-C."""
     given = {"host": host, "port": port, "workers": workers, "data_dir": data}
     changes = {name: value for name, value in given.items() if value is not None}
-    run_service(settings.load().replace(**changes))
+    chosen = settings.load().replace(**changes)
+    with logs.configured(chosen):
+        run_service(chosen)
 
 
 def run_service(chosen: Settings, parts: Parts | None = None) -> None:
@@ -141,14 +144,16 @@ def worker(
     chosen = known.replace(data_dir=data) if data else known
     if not (pool or name or supervised):
         pools = pools_of(names.split(",")) if names else tuple(embedded.WORKERS)
-        run_workers(chosen, dict.fromkeys(pools, concurrency or 1))
+        with logs.configured(chosen):
+            run_workers(chosen, dict.fromkeys(pools, concurrency or 1))
         return
     if names or concurrency or not pool or not name:
         raise click.UsageError(
             "give --pool and --name together, without --tasks and --concurrency"
         )
     try:
-        embedded.work(chosen, pool, name, supervised=supervised)
+        with logs.configured(chosen):
+            embedded.work(chosen, pool, name, supervised=supervised)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
 
