@@ -209,11 +209,6 @@ def test_jobs_are_listed_newest_first_in_pages(stack: Stack) -> None:
     assert stack.call("GET", "/v1/jobs?user_id=lister&status=failed").json()["jobs"] == []
 
 
-def test_webhooks_are_refused_and_not_forgotten(stack: Stack) -> None:
-    asked = {"workflow": colour(1), "webhook_url": "https://example.com"}
-    assert stack.call("POST", "/v1/jobs", json=asked).status_code == 501
-
-
 def test_the_command_line_lists_shows_and_fails_like_the_api(stack: Stack) -> None:
     node = {"class_type": "FailNode", "inputs": {"message": "boom"}}
     path = stack.data / "failing.json"
