@@ -120,12 +120,17 @@ def listing(
     lives = [Live.from_json(value) for _, value in protocol.store.scan("live:")]
     done = protocol.archive.list(task=task, owner=owner, states=states, after=after, limit=limit)
     found = {final.id: Reading(final.id, final, protocol.clock()) for final in done}
-    for live in lives:
-        wanted = live.task == task and (owner is None or live.owner == owner)
-        if not wanted or live.id in found:
+    places = sorted(((live.created, live.id) for live in lives if live.task == task), reverse=True)
+    owners = {live.id: live.owner for live in lives}
+    unread = limit  # a place behind so many that are shown is not shown
+    for place in places:
+        run_id = place[1]
+        wanted = owner is None or owners[run_id] == owner
+        if unread == 0 or not wanted or run_id in found or (after is not None and place >= after):
             continue
-        reading = read(protocol, live.id)
+        reading = read(protocol, run_id)
         if reading and (not states or reading.state in states):
-            found[live.id] = reading
+            found[run_id] = reading
+            unread -= 1
     ordered = sorted(found.values(), key=lambda item: item.position, reverse=True)
     return [item for item in ordered if after is None or item.position < after][:limit]
