@@ -6,13 +6,13 @@ import logging
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from comfy_runner.bucket import open_bucket
+from comfy_runner.bucket import Bucket, open_bucket
 from comfy_runner.errors import StorageFailed
 from settings import Settings
 from tests.web.real_jobs import RealApi
@@ -91,7 +91,7 @@ def test_more_waiting_jobs_than_allowed_are_too_many(
 
 
 def test_a_bucket_that_fails_is_named(operations: ToldOperations) -> None:
-    found = checks(operations, BrokenBucket(), 3)  # type: ignore[arg-type] - the one method asked
+    found = checks(operations, cast(Bucket, BrokenBucket()), 3)
     app = Flask("ready")
     app.register_blueprint(Readiness(found).blueprint())
     assert failed(app.test_client()) == {"bucket"}
