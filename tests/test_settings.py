@@ -167,10 +167,12 @@ def test_secrets_are_shown_nowhere() -> None:
         "R2_ACCESS_KEY_ID",
         "R2_SECRET_ACCESS_KEY",
         "COMFYUI_API_KEY",
+        "WEBHOOK_SECRET",
     }
+    secret["WEBHOOK_SECRET"] = "whsec_" + "hush" * 8
     found = Settings.from_environment(R2 | secret)
     assert "hush" not in repr(found)
-    assert [s.show(found) for s in SETTINGS if s.secret] == ["set"] * 4
+    assert [s.show(found) for s in SETTINGS if s.secret] == ["set"] * 5
     assert "hush" not in refused(API_KEY="hush hush")
 
 

@@ -92,10 +92,13 @@ class JobsClient:
         media: Sequence[Mapping[str, Any]] = (),
         temp_outputs: bool = False,
         user_id: str | None = None,
+        webhook_url: str | None = None,
+        webhook_events: Sequence[str] = (),
     ) -> Job:
         """Submit a workflow; `inputs` are overrides and `media` files as the API takes them.
 
-        With `temp_outputs`, what nodes only show is kept beside what they save.
+        With `temp_outputs`, what nodes only show is kept beside what they save. The job's end is
+        told at `webhook_url`, or whichever `webhook_events` are named.
         """
         body: dict[str, Any] = {"workflow": workflow, "inputs": list(inputs)}
         if media:
@@ -104,6 +107,10 @@ class JobsClient:
             body["temp_outputs"] = True
         if user_id is not None:
             body["user_id"] = user_id
+        if webhook_url is not None:
+            body["webhook_url"] = webhook_url
+        if webhook_events:
+            body["webhook_events"] = list(webhook_events)
         patience = max(self._timeout, STORING_SECONDS) if media else self._timeout
         return _job(self._call("POST", "/v1/jobs", json=body, timeout=patience))
 

@@ -75,6 +75,14 @@ def test_a_submission_carries_files_and_the_wish_for_previews(
     assert body["temp_outputs"] is True
 
 
+def test_a_submission_carries_its_webhook(api: Api, client: JobsClient) -> None:
+    api.answers(JOB | {"status": "queued"}, 202)
+    url = "https://customer.example/hook"
+    client.submit({"3": {}}, webhook_url=url, webhook_events=("job.failed",))
+    body = json.loads(api.requests[0][3])
+    assert (body["webhook_url"], body["webhook_events"]) == (url, ["job.failed"])
+
+
 def test_a_submission_with_files_is_given_time_to_store_them(api: Api) -> None:
     api.answers(JOB | {"status": "queued"}, 202)
     api.released.clear()
