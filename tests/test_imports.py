@@ -31,6 +31,7 @@ MAY_IMPORT = {
         "comfy_runner.graph",
         "comfy_runner.media",
         "comfy_runner.validation",
+        "workflows",
     ),
     "tasks": ("settings", "tasks.framework", "comfy_runner"),
     "tasks.framework": (),

@@ -17,6 +17,7 @@ from tasks.catalogue import current
 from web import auth, cors, errors, files, health, tracing
 from web.metrics import Metrics
 from web.readiness import Operations, Readiness, checks
+from web.v1 import named
 from web.v1.events import EventRoutes
 from web.v1.jobs import JobRoutes
 from web.v1.ports import Jobs
@@ -65,6 +66,7 @@ def create_app(
     app.register_blueprint(EventRoutes(jobs, telling, waiting).blueprint())
     app.register_blueprint(ValidationRoutes(settings, jobs, catalog).blueprint())
     app.register_blueprint(WebhookRoutes(jobs.get).blueprint())
+    app.register_blueprint(named.blueprint())
     return app
 
 

@@ -11,7 +11,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["Output", "Suggestion", "UnknownWorkflow", "Workflow", "load", "manifest", "names"]
+from workflows.parameters import Parameters, WrongParameters, read_parameters
+
+__all__ = [
+    "Output",
+    "Parameters",
+    "Suggestion",
+    "UnknownWorkflow",
+    "Workflow",
+    "WrongParameters",
+    "filled",
+    "load",
+    "manifest",
+    "names",
+]
 
 _DIRECTORY = Path(__file__).resolve().parent
 
@@ -21,9 +34,9 @@ class UnknownWorkflow(LookupError):
 
     def __init__(self, name: str) -> None:
         known = names()
-        near = difflib.get_close_matches(name, known)
+        near = difflib.get_close_matches(name[:100], known)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(known)}."
-        super().__init__(f"There is no workflow called {name!r}. {hint}")
+        super().__init__(f"There is no workflow called {name[:100]!r}. {hint}")
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,7 @@ class Workflow:
     """Files it loads, as paths inside ComfyUI's models directory."""
     outputs: tuple[Output, ...]
     suggestions: tuple[Suggestion, ...]
+    parameters: Parameters
 
     @property
     def path(self) -> Path:
@@ -86,6 +100,17 @@ def load(name: str) -> dict[str, Any]:
     return graph
 
 
+def filled(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Read a workflow's graph with the parameters' values in it.
+
+    Raises:
+        UnknownWorkflow: there is none of this name.
+        WrongParameters: it has no such parameters, or they cannot have these values.
+    """
+    graph = load(name)
+    return manifest()[name].parameters.filled(graph, values)
+
+
 def _workflow(name: str, table: Mapping[str, Any]) -> Workflow:
     return Workflow(
         name=name,
@@ -94,4 +119,5 @@ def _workflow(name: str, table: Mapping[str, Any]) -> Workflow:
         models=tuple(table["models"]),
         outputs=tuple(Output(**output) for output in table["outputs"]),
         suggestions=tuple(Suggestion(**suggestion) for suggestion in table["suggestions"]),
+        parameters=read_parameters(table["parameters"]),
     )

@@ -94,12 +94,17 @@ class SubmissionSchema(Schema):
 
     error_messages = {  # noqa: RUF012  # marshmallow's own way
         "type": "must be an object with at least a workflow",
-        "unknown": "is not known; a job has workflow, inputs, media, temp_outputs, "
+        "unknown": "is not known; a job has workflow, params, inputs, media, temp_outputs, "
         "timeout_seconds, user_id, webhook_url and webhook_events",
     }
     workflow = fields.Dict(
         required=True,
-        error_messages=rule_of("must be an object: a workflow in ComfyUI's API format"),
+        error_messages=rule_of(
+            "must be an object: a workflow in ComfyUI's API format, or the name of one kept here"
+        ),
+    )
+    params = fields.Dict(
+        error_messages=rule_of("must be an object: values of the named workflow's parameters"),
     )
     inputs = fields.List(
         fields.Nested(InputSchema, error_messages={"null": InputSchema.error_messages["type"]}),
@@ -186,6 +191,7 @@ def read_submission(body: object, longest_run_seconds: int) -> Submission:
     overrides = tuple(Override(**override) for override in data.pop("inputs"))
     media = tuple(SentMedia(**each) for each in data.pop("media"))
     events = tuple(data.pop("webhook_events"))
+    data.pop("params", None)  # they are in the workflow already
     return Submission(inputs=overrides, media=media, webhook_events=events, **data)
 
 

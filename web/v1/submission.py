@@ -14,7 +14,7 @@ from comfy_runner.graph import Graph, Override
 from comfy_runner.media.intake import Intake, Sent
 from comfy_runner.validation import validate
 from web.errors import BodyError, ProblemError
-from web.v1 import schemas, webhooks
+from web.v1 import named, schemas, webhooks
 from web.v1.earlier_outputs import EarlierOutputs, FindJob, Refused
 
 
@@ -39,14 +39,16 @@ class Reception:
         Raises:
             ProblemError: 422 with everything that is wrong, shape, workflow and files at once.
         """
-        body, faults = self._form(body)
+        body, naming_faults = named.expanded(body)
+        # a workflow that could not be found has no form to look at
+        body, faults = (body, naming_faults) if naming_faults else self._form(body)
         webhook_faults = webhooks.webhook_faults(body, self.intake.policy.allow)
         try:
             asked = schemas.read_submission(body, self.longest_run_seconds)
         except schemas.Misshapen as error:
             raise _invalid_request([*error.errors, *webhook_faults, *faults]) from error
         media_faults, code = self._media_faults(asked)
-        if webhook_faults:
+        if webhook_faults or naming_faults:
             raise _invalid_request([*webhook_faults, *faults, *media_faults])
         if faults:
             detail = "The workflow cannot run as it is; see errors."
