@@ -97,7 +97,7 @@ def _body(event: str, document: Mapping[str, Any]) -> bytes:
     moments = {STARTED: document["started_at"], OUTPUT: current.headers.get("happened")}
     happened = moments.get(event, document["completed_at"])
     body = {"type": event, "timestamp": happened, "data": document}
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _record(tried: Try) -> None:

@@ -28,7 +28,7 @@ def outbound() -> Outbound:
 
 def test_the_very_bytes_arrive_with_the_headers_given(outbound: Outbound) -> None:
     body = '{"a": "é"}'.encode()
-    with Receiver([status(201)]) as receiver:
+    with Receiver([status(201, b"thanks")]) as receiver:
         answer = outbound.post(receiver.url, body, {"X-A": "1"}, seconds=5)
     (letter,) = receiver.letters
     assert (letter.body, letter.headers["x-a"]) == (body, "1")

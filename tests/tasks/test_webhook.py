@@ -14,6 +14,8 @@ from comfy_runner.work import Listener
 from settings import Settings
 from tasks import jobs
 from tasks.framework import AsyncResult, State
+from tasks.framework.reading import read
+from tasks.webhook_sending import Try
 from tests.tasks.receiver import SECRET, Receiver, break_off, drip, drip_body, hang, status
 from tests.tasks.webhook_rig import BASE, GRAPH, WebhookRig, an_output
 
@@ -143,6 +145,8 @@ def test_an_end_that_nobody_asked_for_is_not_told(
 
     assert "job.completed" not in {letter.json["type"] for letter in receiver.letters}
     assert [each.type for each in webhooks.told(job_id)] in ([], ["job.started"])
+    has_run = [read(webhooks.protocol, f"{job_id}.link") is not None]
+    assert has_run == [wanted == "job.failed"]
 
 
 def test_a_job_without_a_webhook_sends_nothing(webhooks: WebhookRig) -> None:
@@ -259,6 +263,32 @@ def test_what_may_pass_in_a_second_is_tried_thrice_at_once(
     assert [each["status"] for each in attempts(webhooks, job_id)] == [503, None, 200]
     assert len({letter.body for letter in receiver.letters}) == 1
     assert receiver.ids == {f"msg_{job_id}_completed"}
+
+
+@pytest.mark.parametrize(
+    ("tried", "again"),
+    [
+        (Try(0, 0.1, error="no connection could be made"), True),
+        (Try(0, 2.1, error="the server fell silent"), False),
+        (Try(0, 0.1, status=503, error="no"), True),
+        (Try(0, 2.1, status=503, error="no"), False),
+        (Try(0, 0.1, status=503, error="no", retry_after=1), False),
+        (Try(0, 0.1, status=500, error="no"), False),
+        (Try(0, 0.1, error="not sent", blocked=True), False),
+        (Try(0, 0.1, status=204), False),
+    ],
+)
+def test_only_what_failed_quickly_is_tried_again_at_once(tried: Try, again: bool) -> None:
+    assert tried.is_blip is again
+
+
+def test_of_a_long_refusal_the_first_thousand_bytes_are_kept(
+    webhooks: WebhookRig, receiver: Receiver
+) -> None:
+    receiver.answers = [status(500, b"a" * 5000)]
+    job_id = webhooks.submit(receiver.url)
+    webhooks.work()
+    assert attempts(webhooks, job_id)[0]["answer"] == "a" * 1000
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from datetime import datetime
 
 import pytest
 
@@ -11,6 +13,7 @@ from comfy_runner.outputs import Output
 from comfy_runner.work import Listener
 from tasks import jobs
 from tasks.framework import AsyncResult
+from tasks.framework.reading import read
 from tasks.framework.stores import Json
 from tasks.framework.stores.memory import MemoryStore
 from tasks.jobs import Status
@@ -35,14 +38,26 @@ def types(receiver: Receiver) -> list[str]:
 def test_the_begin_each_output_and_the_end_are_told_once_each(
     webhooks: WebhookRig, receiver: Receiver
 ) -> None:
-    webhooks.script = two_pictures
+    def for_an_hour(listener: Listener) -> tuple[Output, ...]:
+        webhooks.clock.now += 1800
+        outputs = two_pictures(listener)
+        webhooks.clock.now += 1800
+        return outputs
+
+    webhooks.script = for_an_hour
+    begun = webhooks.clock.now
     job_id = webhooks.submit(receiver.url, *EVENTS)
     webhooks.work()
 
+    moments = {
+        datetime.fromisoformat(each.json["timestamp"]).timestamp() - begun: each.json["type"]
+        for each in receiver.letters
+    }
+    assert moments == {0: "job.started", 1800: "job.output", 3600: "job.completed"}
     assert sorted(types(receiver)) == ["job.completed", "job.output", "job.output", "job.started"]
     assert len(receiver.ids) == 4
     for letter in receiver.letters:
-        assert letter.verified()["data"]["job_id"] == job_id
+        assert letter.json["data"]["job_id"] == job_id
         assert letter.json["timestamp"].endswith("Z")
     told = webhooks.told(job_id)
     assert [each.type for each in told] == [
@@ -63,9 +78,37 @@ def test_only_what_was_asked_for_is_told(
     webhooks: WebhookRig, receiver: Receiver, wanted: str, told: list[str]
 ) -> None:
     webhooks.script = two_pictures
-    webhooks.submit(receiver.url, wanted)
+    job_id = webhooks.submit(receiver.url, wanted)
     webhooks.work()
     assert types(receiver) == told
+    has_run = read(webhooks.protocol, f"{job_id}.started") is not None
+    assert has_run is (wanted == "job.started")
+
+
+def test_an_output_is_told_of_only_once_who_reads_the_job_can_see_it(
+    webhooks: WebhookRig, receiver: Receiver
+) -> None:
+    def sent() -> list[str]:
+        found = [each["id"] for each in [*webhooks.backend.waiting.values()]]
+        return [each for each in found if ".output." in each]
+
+    def tell_late(listener: Listener) -> tuple[Output, ...]:
+        webhook = jobs.get(job_id).webhook
+        assert webhook
+        with announcing(job_id, webhook.to_json()) as announcer:
+            assert announcer
+            announcer.outputs((an_output(),))
+            time.sleep(0.2)
+            assert sent() == []
+            listener.outputs((an_output(),))
+            eventually(sent)
+        return (an_output(),)
+
+    webhooks.script = tell_late
+    job_id = webhooks.submit(receiver.url, "job.output")
+    webhooks.work()
+    assert types(receiver) == ["job.output"]
+    assert jobs.get(job_id).status is Status.COMPLETED
 
 
 def test_a_job_is_told_of_while_it_runs_as_who_reads_it_then_sees_it(

@@ -57,6 +57,7 @@ def test_an_event_about_to_be_sent_is_not_sent_twice(
         webhook_log.redeliver(jobs.get(job_id))
     webhooks.work()
     assert len(receiver.letters) == 1
+    assert AsyncResult[Any](f"{job_id}.link").state is State.SUCCEEDED
 
 
 def test_a_delivery_given_up_long_ago_begins_anew_with_all_of_its_rounds(
