@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from settings import Settings
 from tasks import jobs
 from tasks.framework.tick import tick
 from tasks.jobs import Hold, KeyInUse, KeyReused
-from tasks.jobs.idempotency import KEPT_SECONDS, PATIENCE_SECONDS
+from tasks.jobs.idempotency import KEPT_SECONDS, PATIENCE_SECONDS, _take_over, release
 from tests.tasks.framework.rig import Rig
 
 GRAPH = {"1": {"class_type": "X", "inputs": {}}}
@@ -113,3 +114,34 @@ def test_a_key_is_forgotten_after_a_day_and_not_before(rig: Rig) -> None:
     rig.clock.now += KEPT_SECONDS
     assert jobs.forget_keys() == 1
     assert list(rig.store.scan("idem:")) == []
+
+
+def test_of_two_who_take_over_one_does(rig: Rig) -> None:
+    dead = jobs.hold("c", "k", REQUEST)
+    name = dead.__enter__().name
+    found = rig.store.get(name)
+    assert found
+    rig.clock.now += PATIENCE_SECONDS
+    assert _take_over(rig.protocol, name, found)["job"] == found["job"]
+    with pytest.raises(KeyInUse):
+        _take_over(rig.protocol, name, found)
+    assert not dead.__exit__(RuntimeError, RuntimeError(), None)
+
+
+def test_only_the_job_of_a_key_takes_it_along(rig: Rig) -> None:
+    job_id = send()
+    (name, _) = next(rig.store.scan("idem:"))
+    release(name, "another")
+    assert send() == job_id
+    release(name, job_id + "+")
+    assert send() != job_id
+
+
+def test_a_job_done_again_has_no_key_of_its_own(rig: Rig) -> None:
+    job_id = send()
+    jobs.cancel(job_id)
+    unused: Any = None  # no input file is looked for
+    again = jobs.retry(job_id, settings=Settings(), bucket=unused)
+    record = rig.protocol.job(again.job_id)
+    assert record
+    assert record.headers == {"retry_of": job_id}

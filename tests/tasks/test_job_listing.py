@@ -95,4 +95,6 @@ def test_jobs_are_listed_between_two_moments_in_pages(rig: Rig) -> None:
         after = page.next
     assert found == ids[4:0:-1]
     assert after is None
+    (first,) = jobs.list_jobs(created_before=moments[4], limit=1).jobs
+    assert first.job_id == ids[3]
     assert jobs.list_jobs(created_after=moments[5], created_before=moments[5]).jobs == ()

@@ -220,3 +220,11 @@ def test_jobs_are_listed_by_status_and_user_in_pages(rig: Rig) -> None:
 def test_a_made_up_cursor_is_refused(rig: Rig, cursor: str) -> None:
     with pytest.raises(InvalidCursor):
         jobs.list_jobs(after=cursor)
+
+
+@pytest.mark.parametrize(("asked", "held_to"), [(None, 600), (5, 5), (601, 600)])
+def test_a_job_runs_no_longer_than_it_may(rig: Rig, asked: int | None, held_to: int) -> None:
+    job = jobs.submit(GRAPH, user_id=None, settings=Settings(), timeout_seconds=asked)
+    record = rig.protocol.job(job.job_id)
+    assert record
+    assert record.timeout == held_to

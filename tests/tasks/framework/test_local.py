@@ -281,3 +281,16 @@ def _exists(process_id: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_message_knows_how_many_go_before_it(backend: LocalBackend) -> None:
+    calls = [backend.submit({"id": f"r{n}"}, "cpu", 10.0 + n) for n in range(4)]
+    other = backend.submit({"id": "other"}, "gpu", 1.0)
+
+    assert [backend.ahead(call, 10) for call in calls] == [0, 1, 2, 3]
+    assert backend.ahead(calls[3], 2) == 2  # not counted further
+    assert backend.ahead(other, 10) == 0
+    assert backend.claim("cpu", "w")
+    assert (backend.ahead(calls[0], 10), backend.ahead(calls[3], 10)) == (None, 2)
+    assert (backend.in_hand("cpu"), backend.in_hand("gpu")) == (["r0"], [])
+    assert backend.ahead("999", 10) is None
