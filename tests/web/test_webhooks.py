@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from settings import Settings
 from tasks import jobs as real_jobs
+from tasks.framework.reading import read
 from tasks.jobs import Status
 from tasks.webhook_target import EVENTS, FINAL_EVENTS, Webhook
 from tests.tasks.receiver import Receiver, status
@@ -247,6 +248,7 @@ def test_a_job_that_is_deleted_takes_its_events_along(real: FlaskClient, rig: We
         job_id = post(real, webhook_url=receiver.url).get_json()["job_id"]
         rig.work()
         assert real.delete(f"/v1/jobs/{job_id}?purge=true").status_code == 204
+        assert read(rig.protocol, f"{job_id}.link") is None
         rig.pass_time(100)
         rig.pass_time(1000)
     assert len(receiver.letters) == 1
