@@ -114,9 +114,8 @@ class _Jobs(Collector):
         jobs.add_metric(["queued"], found.queued)
         jobs.add_metric(["running"], found.running)
         yield jobs
-        if found.workers is not None:
-            told = "Worker processes that take jobs or are busy with one."
-            yield GaugeMetricFamily("comfyui_workers", told, value=found.workers)
+        told = "Worker processes that take jobs or are busy with one."
+        yield GaugeMetricFamily("comfyui_workers", told, value=found.workers)  # or none at all
         yield from _of_ended(found.totals)
         yield _of_deliveries(found.deliveries)
 

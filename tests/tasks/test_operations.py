@@ -17,8 +17,9 @@ from tasks.framework.backends.doorbell import Doorbell
 from tasks.framework.backends.eager import EagerBackend
 from tasks.framework.backends.local import LocalBackend
 from tasks.framework.errors import NotConfigured
-from tasks.framework.records import Job
+from tasks.framework.records import Final, Job
 from tasks.framework.runtime import Runtime
+from tasks.framework.stores import Json
 from tasks.framework.stores.memory import MemoryStore
 from tasks.framework.task import pool_of
 from tasks.maintenance import tick
@@ -107,6 +108,35 @@ def test_where_workers_cannot_be_counted_nothing_is_told() -> None:
     configure(Runtime(Protocol(*parts)))
     try:
         assert operations.workers() is None
+    finally:
+        configure(None)
+
+
+class LostStore(MemoryStore):
+    """A store out of reach."""
+
+    def get(self, key: str) -> Json | None:
+        raise OSError("store")
+
+
+class LostArchive(MemoryArchive):
+    """An archive out of reach."""
+
+    def get(self, run_id: str) -> Final | None:
+        raise OSError("archive")
+
+
+@pytest.mark.parametrize(
+    ("store", "archive", "lost"),
+    [(LostStore(), MemoryArchive(), "store"), (MemoryStore(), LostArchive(), "archive")],
+)
+def test_records_out_of_reach_are_noticed(
+    store: MemoryStore, archive: MemoryArchive, lost: str
+) -> None:
+    configure(Runtime(Protocol(store, archive, Silent(), time.time, pool_of)))
+    try:
+        with pytest.raises(OSError, match=lost):
+            operations.ask_store()
     finally:
         configure(None)
 

@@ -84,6 +84,11 @@ def test_a_plain_options_request_is_no_preflight(page: FlaskClient) -> None:
     problem(page.options("/v1/jobs", headers={"Origin": OURS}), 401, "unauthorized")
 
 
+def test_only_an_options_request_is_a_preflight(page: FlaskClient) -> None:
+    asked = {"Origin": OURS, "Access-Control-Request-Method": "POST"}
+    problem(page.get("/v1/jobs", headers=asked), 401, "unauthorized")
+
+
 def test_by_default_no_page_is_allowed(stranger: FlaskClient) -> None:
     assert preflight(stranger, OURS) == {"status": "401", "vary": ""}
     assert "Vary" not in stranger.get("/health", headers={"Origin": OURS}).headers

@@ -175,6 +175,7 @@ def test_two_applications_in_one_process_count_for_themselves(
 
 
 def test_the_process_itself_is_told_of(client: FlaskClient) -> None:
+    client.post("/v1/jobs", data="x")
     samples = read(client)
     assert (value(samples, "process_resident_memory_bytes") or 0) > 0
     assert not [name for name, _ in samples if name.endswith("_created")]
