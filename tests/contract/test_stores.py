@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from tasks.framework.stores import Store
+from tasks.framework.watching import Observable
 
 VALUE = {"text": "ünïcode ☃", "number": 1.5, "list": [1, None, True], "nested": {"a": {}}}
 
@@ -106,3 +108,20 @@ def test_a_value_that_was_read_is_a_copy(store: Store) -> None:
     value["list"].append(2)
 
     assert store.get("a:1") == {"list": [1]}
+
+
+def test_a_store_that_can_be_observed_tells_every_change(store: Store) -> None:
+    if not isinstance(store, Observable):
+        return  # it need not: its readers are woken now and then
+    with store.observed() as version:
+        seen = [version(), version()]
+        assert len(set(seen)) == 1
+        changes: list[Callable[[], object]] = [
+            lambda: store.add("a", {"x": 1}),
+            lambda: store.put("a", {"x": 2}),
+            lambda: store.delete("a", if_value={"x": 2}),
+        ]
+        for change in changes:
+            change()
+            assert version() not in seen
+            seen.append(version())
