@@ -20,9 +20,10 @@ def test_many_web_processes_make_one_job_of_each_key(tmp_path: Path) -> None:
     racers = [
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(4)
     ]
-    told = [json.loads(racer.communicate(timeout=60)[0]) for racer in racers]
+    said = [racer.communicate(timeout=60)[0] for racer in racers]
 
     assert [racer.returncode for racer in racers] == [0] * 4
+    told = [json.loads(each) for each in said]
     assert told == [told[0]] * 4
     assert len(set(told[0].values())) == len(KEYS)
     with real_api(Settings(api_key="k", data_dir=tmp_path)) as api:
