@@ -12,6 +12,7 @@ from commands.comfyui import comfyui
 from commands.configuration import settings
 from commands.demo import demo
 from commands.jobs import jobs
+from commands.keys import keys
 from commands.serve import serve, worker
 from commands.submit import submit
 from commands.tasks import tasks
@@ -41,7 +42,7 @@ def main() -> None:
     """Run ComfyUI as a service: serve the job API, submit workflows, look after jobs."""
 
 
-for command in (serve, worker, submit, jobs, webhooks, tasks, settings, comfyui, demo):
+for command in (serve, worker, submit, jobs, keys, webhooks, tasks, settings, comfyui, demo):
     main.add_command(command)
 
 

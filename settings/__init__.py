@@ -117,6 +117,16 @@ class Settings:
     max_request_megabytes: int = kinds.number(
         100, 1, 1024, "megabytes", "Largest request body that the API accepts"
     )
+    rate_limit_per_minute: int = kinds.number(
+        0,
+        0,
+        10000,
+        "requests",
+        "Requests that each key may send in a minute; 0: as many as it likes",
+    )
+    max_queued_jobs: int = kinds.number(
+        1000, 1, 100000, "jobs", "Waiting jobs from which on further ones are refused"
+    )
     max_streams: int = kinds.number(
         256, 1, 2000, "requests", "Event streams and waiting requests open at a time"
     )

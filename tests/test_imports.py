@@ -56,6 +56,7 @@ HOMES = {
     "execution": COMPANION,
     "flask": ("web/",),
     "huggingface_hub": ("comfy_runner/models.py",),
+    "limits": ("web/rate.py",),
     "marshmallow": ("web/",),
     "modal": (
         "modal_app.py",

@@ -14,12 +14,15 @@ from comfy_runner.bucket import Bucket, LocalBucket, open_bucket
 from comfy_runner.catalog import Catalog
 from settings import Settings
 from tasks.catalogue import current
-from web import auth, cors, errors, files, health, tracing
+from web import auth, cors, errors, files, health, rate, tracing
+from web.keyring import Keyring
 from web.metrics import Metrics
 from web.readiness import Operations, Readiness, checks
+from web.scopes import SCOPES
 from web.v1 import named
 from web.v1.events import EventRoutes
 from web.v1.jobs import JobRoutes
+from web.v1.own_jobs import OwnJobs
 from web.v1.ports import Jobs
 from web.v1.reading import ReadingRoutes
 from web.v1.telling import Telling
@@ -51,6 +54,7 @@ def create_app(
     bucket = bucket or open_bucket(settings, hurried=True)
     if catalog is None:
         catalog = partial(current, bucket) if jobs is tasks.jobs else _none
+    jobs = OwnJobs(jobs, lambda: auth.rights().user_id)
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_megabytes * 2**20
     app.url_map.merge_slashes = False
@@ -75,7 +79,9 @@ def _watch_over(app: Flask, settings: Settings, bucket: Bucket, operations: Oper
     tracing.register(app)
     cors.allow(app, settings.cors_origins)
     public = ("metrics.metrics", *PUBLIC) if settings.metrics_public else PUBLIC
-    auth.require_key(app, auth.api_key(settings), public=public)
+    scopes = {**SCOPES, **dict.fromkeys(public, auth.PUBLIC)}
+    counted = rate.limiter(app, settings.rate_limit_per_minute)
+    auth.require_key(app, Keyring(auth.api_key(settings)), scopes, counted)
     app.after_request(_guard)
     app.register_blueprint(health.blueprint)
     ready = Readiness(checks(operations, bucket, settings.ready_max_queued))

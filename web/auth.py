@@ -1,4 +1,4 @@
-"""Who may ask: one API key, sent as a bearer token and compared in constant time."""
+"""Who may ask for what: every request shows a key, and a key allows what its scopes say."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import hmac
 import os
 import secrets
 import tempfile
-from collections.abc import Collection
-from hashlib import sha256
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from flask import Flask, g, request
 
 from settings import Settings, SettingsError
+from tasks.keys import ADMIN, digest_of
 from web.errors import ProblemError
+from web.keyring import Keyring, Rights
 
-MASTER = "master"
-"""What the one key of a deployment is called where callers are told apart."""
+PUBLIC = "public"
+"""The scope of what wants no key."""
 
 
 def api_key(settings: Settings) -> str:
@@ -53,34 +54,72 @@ def _create(path: Path) -> None:
         Path(draft).unlink()
 
 
-def require_key(app: Flask, key: str, *, public: Collection[str]) -> None:
-    """Refuse every request to `app` without `key`, unknown paths too; `public` are endpoints."""
-    expected = _digest(key)
+def require_key(
+    app: Flask, keyring: Keyring, scopes: Mapping[str, str], counted: Callable[[str], None]
+) -> None:
+    """Refuse every request to `app` that no good key allows, to unknown paths too.
+
+    Args:
+        app: the application.
+        keyring: which keys are good, and for what.
+        scopes: which scope each endpoint wants, or `PUBLIC`; one that is missing here wants
+            `admin`, so that a new route is never open by mistake.
+        counted: is told the name of the key of each request, and raises if there are too many.
+    """
 
     def check() -> None:
-        if request.endpoint in public:
+        wanted = scopes.get(request.endpoint, ADMIN) if request.endpoint else None
+        if wanted == PUBLIC:
             return
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise _refused("The request has no key", 'Bearer realm="api"')
-        if not hmac.compare_digest(_digest(token.strip()), expected):
+        rights = keyring.rights(_sent_key())
+        if rights is None:
             raise _refused("The key is wrong", 'Bearer realm="api", error="invalid_token"')
-        g.caller = MASTER
+        g.caller, g.rights = rights.name, rights
+        counted(rights.name)
+        if wanted is not None and wanted not in rights.scopes:
+            raise _insufficient(wanted)
 
     app.before_request(check)
 
 
 def caller() -> str:
     """Return who sent the request at hand: the name of a key, which is no secret."""
-    name: str = g.caller
-    return name
+    return rights().name
 
 
-def _digest(key: str) -> bytes:
-    """Hash `key`: digests compare in a time that tells neither its characters nor its length."""
-    return sha256(key.encode()).digest()
+def rights() -> Rights:
+    """Return what the sender of the request at hand may do."""
+    found: Rights = g.rights
+    return found
+
+
+def _sent_key() -> str:
+    """Return the key of the request, from whichever of the two headers it has."""
+    bearer, plain = _bearer(), request.headers.get("X-API-Key", "").strip(" \t")
+    if plain and "Authorization" in request.headers and not _same(bearer, plain):
+        detail = "Authorization and X-API-Key differ; send the key in one of them."
+        raise ProblemError(400, "invalid_header", detail)
+    if not (bearer or plain):
+        raise _refused("The request has no key", 'Bearer realm="api"')
+    return bearer or plain
+
+
+def _bearer() -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip(" \t") if scheme.lower() == "bearer" else ""
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(digest_of(one), digest_of(other))
 
 
 def _refused(reason: str, challenge: str) -> ProblemError:
-    detail = f"{reason}; send the header Authorization: Bearer <API_KEY>."
+    detail = f"{reason}; send the header Authorization: Bearer <API_KEY>, or X-API-Key."
     return ProblemError(401, "unauthorized", detail, headers={"WWW-Authenticate": challenge})
+
+
+def _insufficient(scope: str) -> ProblemError:
+    detail = f"This key is not for that: it lacks the scope {scope}; use one that has it."
+    challenge = f'Bearer realm="api", error="insufficient_scope", scope="{scope}"'
+    headers = {"WWW-Authenticate": challenge}
+    return ProblemError(403, "insufficient_scope", detail, headers=headers)

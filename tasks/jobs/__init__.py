@@ -9,6 +9,7 @@ from tasks.jobs.errors import (
     JobNotFound,
     KeyInUse,
     KeyReused,
+    QueueFull,
 )
 from tasks.jobs.idempotency import Hold, forget_keys, hold
 from tasks.jobs.model import ENDED, Job, JobError, Page, Status
@@ -28,6 +29,7 @@ __all__ = [
     "KeyInUse",
     "KeyReused",
     "Page",
+    "QueueFull",
     "Status",
     "cancel",
     "delete",

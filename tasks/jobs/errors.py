@@ -29,6 +29,14 @@ class JobLimitReached(Exception):
         self.limit = limit
 
 
+class QueueFull(Exception):
+    """As many jobs wait for a worker as may."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} jobs already wait for a worker: send this one again later")
+        self.limit = limit
+
+
 class InputsGone(Exception):
     """Input files of an earlier job, by their ``names``, are not kept any more."""
 

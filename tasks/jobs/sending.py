@@ -13,9 +13,10 @@ from comfy_runner.media import Media
 from comfy_runner.work import Work
 from settings import Settings
 from tasks.framework import LimitReached, runtime
+from tasks.framework.queueing import waiting
 from tasks.framework.records import Final
 from tasks.framework.sending import again
-from tasks.jobs.errors import InputsGone, JobLimitReached, JobNotEnded
+from tasks.jobs.errors import InputsGone, JobLimitReached, JobNotEnded, QueueFull
 from tasks.jobs.idempotency import IDEMPOTENCY, Hold
 from tasks.jobs.model import RETRY_OF, Job
 from tasks.jobs.reading import get, reading_of
@@ -48,8 +49,10 @@ def submit(
         webhook: where to tell of it.
 
     Raises:
+        QueueFull: ``max_queued_jobs`` wait for a worker.
         JobLimitReached: the user has ``max_active_jobs_per_user`` unfinished jobs.
     """
+    _check_room(settings)
     work = Work(graph, tuple(media), temp_outputs)
     longest = settings.job_timeout_seconds
     try:
@@ -76,6 +79,7 @@ def retry(job_id: str, *, settings: Settings, bucket: Bucket, held: Hold | None 
         JobNotEnded: it waits or runs.
         InputsGone: files that it brought are in the bucket no longer.
         StorageFailed: the bucket cannot tell.
+        QueueFull: ``max_queued_jobs`` wait for a worker.
         JobLimitReached: the user has ``max_active_jobs_per_user`` unfinished jobs.
     """
     final = reading_of(job_id).record
@@ -85,6 +89,7 @@ def retry(job_id: str, *, settings: Settings, bucket: Bucket, held: Hold | None 
     gone = [each.name for each in media if each.key and bucket.stored_at(each.key) is None]
     if gone:
         raise InputsGone(gone)
+    _check_room(settings)
     protocol = runtime().protocol
     now = protocol.clock()
     request = replace(
@@ -99,6 +104,17 @@ def retry(job_id: str, *, settings: Settings, bucket: Bucket, held: Hold | None 
         return get(protocol.submit(request, limit=settings.max_active_jobs_per_user))
     except LimitReached as error:
         raise JobLimitReached(error.limit) from error
+
+
+def _check_room(settings: Settings) -> None:
+    """Refuse a job while the queue is full.
+
+    It is a count and then a write, not one decision: of submissions that are under way at the
+    same moment all may get in, so that a burst exceeds the limit by their number less one.
+    """
+    most = settings.max_queued_jobs
+    if waiting(runtime().protocol, run_workflow.name, most) >= most:
+        raise QueueFull(most)
 
 
 def _headers(held: Hold | None) -> dict[str, Any]:

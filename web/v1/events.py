@@ -14,6 +14,7 @@ from tasks.jobs import Job, JobNotFound
 from web.auth import caller
 from web.v1.finding import found
 from web.v1.news import Event, Seen, news
+from web.v1.own_jobs import unbound
 from web.v1.ports import Jobs
 from web.v1.telling import Document, Telling, plain_document
 from web.waiting import Waiting, pointless
@@ -54,7 +55,7 @@ class EventRoutes:
         if seen and seen.ended and job.ended:
             return Response(status=204)  # which tells an EventSource not to come back
         place = self.waiting.enter(caller())
-        stream = Stream(self.jobs, self.pace, self.telling.teller(), pointless())
+        stream = Stream(unbound(self.jobs), self.pace, self.telling.teller(), pointless())
         response = Response(stream.follow(job, seen), content_type="text/event-stream")
         response.call_on_close(place.close)  # a generator that never began closes nothing
         response.headers["X-Accel-Buffering"] = "no"

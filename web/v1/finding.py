@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from comfy_runner.errors import StorageFailed
-from tasks.jobs import InputsGone, JobLimitReached, JobNotEnded, JobNotFound
+from tasks.jobs import InputsGone, JobLimitReached, JobNotEnded, JobNotFound, QueueFull
 from web.errors import ProblemError
 from web.v1.earlier_outputs import JOB_ID
 
@@ -34,6 +34,8 @@ def found(action: Callable[[str], Answer], job_id: str) -> Answer:
         raise ProblemError(410, "inputs_gone", detail) from error
     except JobLimitReached as error:
         raise limit_reached(error) from error
+    except QueueFull as error:
+        raise queue_full(error) from error
     except StorageFailed as error:
         raise storage_failed(error) from error
 
@@ -45,6 +47,15 @@ def limit_reached(error: JobLimitReached) -> ProblemError:
         "wait for one to end, or cancel one."
     )
     return ProblemError(429, "job_limit_reached", detail, headers={"Retry-After": "5"})
+
+
+def queue_full(error: QueueFull) -> ProblemError:
+    """Return the answer while as many jobs wait as may."""
+    detail = (
+        f"{error.limit} jobs already wait for a worker, as many as are taken (MAX_QUEUED_JOBS); "
+        "send this one again later."
+    )
+    return ProblemError(503, "queue_full", detail, headers={"Retry-After": "10"})
 
 
 def storage_failed(error: StorageFailed) -> ProblemError:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from flask import request
 
 from tasks.jobs import Hold, KeyInUse, KeyReused
-from web.auth import caller
+from web.auth import rights
 from web.errors import ProblemError
 
 HEADER = "Idempotency-Key"
@@ -44,7 +44,7 @@ def held(keys: Keys, body: Any) -> Iterator[Hold | None]:
         detail = f"{HEADER} must be 1 to 200 visible ASCII characters, such as a UUID."
         raise ProblemError(400, "invalid_header", detail)
     try:
-        with keys.hold(caller(), key, [request.method, request.path, body]) as hold:
+        with keys.hold(rights().identity, key, [request.method, request.path, body]) as hold:
             yield hold
     except KeyReused as error:
         detail = f"This {HEADER} was sent with another request; use a new key for a new request."

@@ -14,12 +14,13 @@ from comfy_runner.errors import StorageFailed
 from comfy_runner.media import Policy
 from comfy_runner.media.intake import Intake
 from settings import Settings
-from tasks.jobs import Hold, InvalidCursor, Job, JobLimitReached
+from tasks.jobs import Hold, InvalidCursor, Job, JobLimitReached, QueueFull
 from tasks.webhook_target import Webhook
 from web import json_body
+from web.auth import rights
 from web.errors import BodyError, ParameterError, ProblemError, invalid_parameters
 from web.v1 import idempotency, queries
-from web.v1.finding import found, limit_reached, storage_failed
+from web.v1.finding import found, limit_reached, queue_full, storage_failed
 from web.v1.ports import Jobs
 from web.v1.schemas import Submission
 from web.v1.submission import Reception
@@ -91,7 +92,8 @@ class JobRoutes:
     def _submitted(self, body: object, held: Hold | None) -> Job:
         with Intake(Policy.of(self.settings)) as intake:
             longest = self.settings.job_timeout_seconds
-            reception = Reception(self.jobs.get, intake, longest, self.catalog())
+            bound_to = rights().user_id
+            reception = Reception(self.jobs.get, intake, longest, self.catalog(), bound_to)
             asked = reception.accept(body)
             try:
                 media = intake.store(self.telling.bucket)
@@ -110,6 +112,8 @@ class JobRoutes:
             )
         except JobLimitReached as error:
             raise limit_reached(error) from error
+        except QueueFull as error:
+            raise queue_full(error) from error
 
     def _webhook(self, asked: Submission) -> Webhook | None:
         if asked.webhook_url is None:

@@ -29,6 +29,8 @@ class Reception:
     intake: Intake
     longest_run_seconds: int
     catalog: Catalog | None = None
+    bound_to: str | None = None
+    """The user in whose name alone the caller may submit, if there is one."""
 
     def accept(self, body: object) -> schemas.Submission:
         """Return the submission in the JSON value `body`, its overrides applied to its workflow.
@@ -42,14 +44,16 @@ class Reception:
         body, naming_faults = named.expanded(body)
         # a workflow that could not be found has no form to look at
         body, faults = (body, naming_faults) if naming_faults else self._form(body)
-        webhook_faults = webhooks.webhook_faults(body, self.intake.policy.allow)
+        request_faults = _owner_faults(body, self.bound_to)
+        request_faults += webhooks.webhook_faults(body, self.intake.policy.allow)
         try:
             asked = schemas.read_submission(body, self.longest_run_seconds)
         except schemas.Misshapen as error:
-            raise _invalid_request([*error.errors, *webhook_faults, *faults]) from error
+            raise _invalid_request([*error.errors, *request_faults, *faults]) from error
+        asked = replace(asked, user_id=self.bound_to or asked.user_id)
         media_faults, code = self._media_faults(asked)
-        if webhook_faults or naming_faults:
-            raise _invalid_request([*webhook_faults, *faults, *media_faults])
+        if request_faults or naming_faults:
+            raise _invalid_request([*request_faults, *faults, *media_faults])
         if faults:
             detail = "The workflow cannot run as it is; see errors."
             raise _invalid_workflow(detail, faults, media_faults)
@@ -126,6 +130,14 @@ class Reception:
         faults += [BodyError(f"/media{each.pointer}", each.message) for each in problems]
         unreachable = not problems and codes == {MediaUnreachable.code}
         return faults, MediaUnreachable.code if unreachable else MediaRejected.code
+
+
+def _owner_faults(body: object, bound_to: str | None) -> list[BodyError]:
+    """Check whose job it is to be, if its shape is right: a key that is bound is for one user."""
+    user_id = body.get("user_id") if isinstance(body, dict) else None
+    if bound_to is None or not isinstance(user_id, str) or user_id == bound_to:
+        return []
+    return [BodyError("/user_id", f"must be {bound_to!r}, whom this key is for, or be left out")]
 
 
 def _sent(media: schemas.SentMedia, earlier: EarlierOutputs) -> Sent:

@@ -12,6 +12,7 @@ from comfy_runner.media import Policy
 from comfy_runner.media.intake import Intake
 from settings import Settings
 from web import json_body
+from web.auth import rights
 from web.v1.ports import Jobs
 from web.v1.submission import Reception
 from web.v1.telling import Document
@@ -35,6 +36,7 @@ class ValidationRoutes:
         """Judge the body as POST /v1/jobs would, and refuse it with the same problems."""
         with Intake(Policy.of(self.settings)) as intake:
             longest = self.settings.job_timeout_seconds
-            reception = Reception(self.jobs.get, intake, longest, self.catalog())
+            bound_to = rights().user_id
+            reception = Reception(self.jobs.get, intake, longest, self.catalog(), bound_to)
             asked = reception.accept(json_body.read(request))
         return {"valid": True, "nodes": len(asked.workflow), "media": len(asked.media)}
