@@ -151,8 +151,8 @@ class Runner:
         self._unsettled = prompt
         try:
             item = prompt.run()
-        except Stalled:
-            self._server.kill()
+        except (ComfyUnavailable, Stalled):
+            self._server.kill()  # it would not hear that the prompt is to be dropped
             self._unsettled = None
             raise
         except BaseException:

@@ -13,6 +13,9 @@ from comfy_runner.errors import Stalled
 WORKING_SHARE = 0.02
 """Share of one core above which a process counts as working; our own questions take less."""
 
+FAULT_SECONDS = 0.01
+"""What a page read from the disk counts for: a model that is mapped in is read like that."""
+
 CONFIRMATIONS = 2
 """How often in a row the thread that runs prompts has to be missing: it may just be ending."""
 
@@ -45,15 +48,15 @@ class Watchdog:
         patience: Patience,
         *,
         clock: Callable[[], float] = time.monotonic,
-        cpu_seconds: Callable[[int], float | None] | None = None,
+        work_of: Callable[[int], float | None] | None = None,
     ) -> None:
         self._pid = pid
         self._patience = patience
         self._clock = clock
-        self._cpu_seconds = cpu_seconds or cpu_seconds_of_session
+        self._work_of = work_of or work_of_session
         self._missing = 0
         self._answered_at = self._heard_at = self._worked_at = clock()
-        self._worked = self._cpu_seconds(pid)
+        self._worked = self._work_of(pid)
 
     def heard(self) -> None:
         """Note an event."""
@@ -88,8 +91,8 @@ class Watchdog:
             raise Stalled(f"ComfyUI neither answers nor computes, for {silent:.0f} s by now")
 
     def _idle_for(self, now: float) -> float:
-        """Return for how many seconds ComfyUI has used next to no processor time."""
-        worked = self._cpu_seconds(self._pid)
+        """Return for how many seconds ComfyUI has done next to nothing."""
+        worked = self._work_of(self._pid)
         if worked is None or self._worked is None:  # cannot be known: it may be working
             return 0.0
         if worked - self._worked > WORKING_SHARE * (now - self._worked_at):
@@ -97,16 +100,18 @@ class Watchdog:
         return now - self._worked_at
 
 
-def cpu_seconds_of_session(leader: int, proc: Path = Path("/proc")) -> float | None:
-    """Return the processor time of a process and all of its session; None if it cannot be read.
+def work_of_session(leader: int, proc: Path = Path("/proc")) -> float | None:
+    """Return what a process and all of its session have done, in seconds; None if unreadable.
 
-    Fields 6, 14 and 15 of proc_pid_stat(5): session, and time in user and kernel mode.
+    That is processor time, and a little for each page that had to come from the disk: fields 6,
+    12, 14 and 15 of proc_pid_stat(5).
     """
     found = [fields for fields in _stats(proc) if fields[3] == str(leader)]
     if not found:
         return None
     ticks = sum(int(fields[11]) + int(fields[12]) for fields in found)
-    return ticks / os.sysconf("SC_CLK_TCK")
+    faults = sum(int(fields[9]) for fields in found)
+    return ticks / os.sysconf("SC_CLK_TCK") + faults * FAULT_SECONDS
 
 
 def _stats(proc: Path) -> Iterator[list[str]]:

@@ -20,7 +20,7 @@ from comfy_runner.outputs import Output
 from comfy_runner.work import Work
 from tests.comfy_runner.fault_matrix import Restart, Seen
 from tests.comfy_runner.rig import DisturbedWorker, HeldBucket, Watching, later
-from tests.comfy_runner.runs import POLICY, CancelledByTest, Heard, image, node
+from tests.comfy_runner.runs import POLICY, CancelledByTest, Heard, image, node, working_on
 from tests.fault_proxy import HANG, PASS, REFUSE, FaultProxy, busy, drip
 from tests.s3_server import free_port
 
@@ -30,6 +30,11 @@ LONG_FAIL_SECONDS = 9.0
 """Longer than ComfyUI takes to start, so that there is something to fail."""
 
 HISTORY_SECONDS = 0.5
+GIVE_UP_SECONDS = 3.0
+SLEEP_SECONDS = 0.2
+DEAF_SECONDS = 10.0
+"""Longer than a question waits for its answer, and then our patience."""
+
 CHECK_SECONDS = 0.2
 """By then a prompt is there, and its slow check not over."""
 
@@ -94,6 +99,8 @@ class Scene:
         except ComfyError as error:
             return error.code
         except CancelledByTest:
+            if fault == "cancel" and moment != "starting":
+                assert working_on(self.worker.server) == frozenset()
             return "cancelled"
         return "completed"
 
@@ -117,14 +124,18 @@ class Scene:
             work = Work(graph(faulty, first=moment == "running"))
             if moment == "storing":
                 later(0.7, self.held.hold())
+            heard = Heard()
             if fault == "cancel unheard":
-                later(1.0, self.cancel)
-            self.run(work, Heard())
+                at = "1" if moment == "running" else "2"
+                heard = Watching(at, partial(later, SLEEP_SECONDS, self.cancel), step=False)
+            self.run(work, heard)
 
     def _meet_early(self, fault: str, moment: str, strike: Callable[[], None]) -> None:
         work = Work(graph())
         if moment == "starting":
             later(0.7, strike)
+            if fault in {"stopped", "hangs"}:  # it will never be ready
+                self.worker.give_up_start_after(GIVE_UP_SECONDS)
         elif moment == "submitted":
             work = Work({**graph(), "9": node("SlowToCheckNode", steps=1, seconds=0), "10": SHOW})
             delayed = partial(later, CHECK_SECONDS, strike)
@@ -173,7 +184,7 @@ def graph(faulty: dict[str, Any] | None = None, *, first: bool = False) -> dict[
 
     The fault, which is some steps unless a node is given, comes before the picture if `first`.
     """
-    middle = faulty or node("StepsNode", steps=20, seconds=0.05)
+    middle = faulty or node("StepsNode", steps=12, seconds=0.05)
     many = node("ManyFilesNode", filename_prefix="one", count=1, seconds=0.0, side=SIDE)
     order = [middle, many] if first else [many, middle]
     order[1] = {**order[1], "inputs": {**order[1]["inputs"], "after": ["1", 0]}}
@@ -235,7 +246,7 @@ NODES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "exits": lambda once: node("ExitAfterNode", once=""),
     "thread ends once": lambda once: node("SysExitNode", once=str(once)),
     "thread ends": lambda once: node("SysExitNode", once=""),
-    "lock held": lambda once: node("DeafNode", seconds=6.0),
+    "lock held": lambda once: node("DeafNode", seconds=DEAF_SECONDS),
     "memory short": lambda once: _hungry(once=str(once)),
     "memory out": lambda once: _hungry(),
     "raises": lambda once: node("RaiseNode"),

@@ -22,20 +22,26 @@ from tests.comfy_runner.proxy import Proxy
 from tests.comfy_runner.runs import POLICY, CancelledByTest, Heard
 
 SHORT = Patience(unanswered=2.0, idle=6.0, settle=1.5)
-START_SECONDS = 20.0
+START_SECONDS = 40.0
 """How long a ComfyUI may take to start; it takes four when the machine is quiet."""
 
 HOLD_SECONDS = 30.0
 
 
 class ReachedThrough(ComfyServer):
-    """A ComfyUI that answers at the proxy's port."""
+    """A ComfyUI that answers at the proxy's port; its next start may be given up on early."""
 
     proxy: Proxy
+    next_start_seconds: float | None = None
 
     @property
     def url(self) -> str:
         return self.proxy.url
+
+    def wait_ready(self) -> None:
+        self._start_timeout = self.next_start_seconds or START_SECONDS
+        self.next_start_seconds = None
+        super().wait_ready()
 
 
 class DisturbedWorker(ComfyWorker):
@@ -51,12 +57,14 @@ class DisturbedWorker(ComfyWorker):
         media: Policy = POLICY,
     ) -> None:
         super().__init__(installation, directory, bucket, media)
-        server = ReachedThrough(
-            installation, directory, arguments=arguments, start_timeout=START_SECONDS
-        )
+        server = ReachedThrough(installation, directory, arguments=arguments)
         self.proxy = server.proxy = Proxy(lambda: server.port)
-        self.server = server
+        self.server = self._reached = server
         self._runner = Runner(server, bucket, media, patience=SHORT)
+
+    def give_up_start_after(self, seconds: float) -> None:
+        """Wait no longer for a ComfyUI that is starting; the one after it has its usual time."""
+        self._reached.next_start_seconds = seconds
 
     def close(self) -> None:
         super().close()
@@ -104,18 +112,19 @@ class HeldBucket:
 
 
 class Watching(Heard):
-    """Hears a job, and acts once: at the first step of the node `at`, or at the prompt's end."""
+    """Hears a job, and acts once: at a step or the start of the node `at`, or at the "end"."""
 
-    def __init__(self, at: str | None, act: Callable[[], None]) -> None:
+    def __init__(self, at: str, act: Callable[[], None], *, step: bool = True) -> None:
         super().__init__()
         self._at = at
+        self._step = step
         self._act: Callable[[], None] | None = act
 
     def progress(self, snapshot: Snapshot) -> None:
         super().progress(snapshot)
-        stepping = bool(snapshot.current_step) and snapshot.current_node == self._at
+        begun = snapshot.current_node == self._at and (snapshot.current_step or not self._step)
         ended = self._at == "end" and snapshot.progress == 100
-        if self._act is not None and (stepping or ended):
+        if self._act is not None and (begun or ended):
             act, self._act = self._act, None
             act()
 

@@ -89,6 +89,8 @@ def test_a_fault_ends_as_the_matrix_says_and_the_next_job_does_well(
     scene: Scene, fault: str, moment: str, cell: Seen
 ) -> None:
     assert scene.play(fault, moment) == cell, "\n".join(scene.lines)
+    asked_in_vain = any("did not let go" in line for line in scene.lines)
+    assert asked_in_vain == (fault == "cancel unheard")
     server = scene.worker.server
     left = [server.output_directory, server.input_directory, server.temp_directory]
     assert [path for folder in left for path in folder.rglob("*")] == []

@@ -18,6 +18,7 @@ from comfy_runner.client import ComfyClient
 from comfy_runner.errors import ComfyNotInstalled, ComfyUnavailable
 from comfy_runner.installation import Installation
 from comfy_runner.server import ComfyServer, free_port
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -156,6 +157,71 @@ def test_models_are_told_to_comfyui_folder_by_folder(
     assert told["base_path"] == str(tmp_path / "models")
     assert told["odd_models"] == "odd_models"
     assert told["checkpoints"] == "checkpoints"
+
+
+def test_comfyui_finds_our_companion_without_any_models_of_ours(
+    serve: Callable[..., ComfyServer], tmp_path: Path
+) -> None:
+    serve("pass").wait_exit(30)
+    told = json.loads((tmp_path / "home" / "paths.yaml").read_text())
+    packs = Path(told["companion"]["custom_nodes"])
+    assert [each.name for each in packs.iterdir() if (each / "__init__.py").is_file()] == [
+        "comfyui_jobs"
+    ]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_comfyui_leaves_workflows_out_of_files_unless_they_are_wanted(
+    serve: Callable[..., ComfyServer], *, keep: bool
+) -> None:
+    server = serve("import sys\nprint('--disable-metadata' in sys.argv)", keep_metadata=keep)
+    server.wait_exit(30)
+    assert server.log_tail() == (str(not keep),)
+
+
+def test_what_a_crashed_comfyui_had_started_ends_before_the_next_one_starts(
+    serve: Callable[..., ComfyServer],
+) -> None:
+    program = (
+        "import os, subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(child.pid, flush=True)\n"
+        "os._exit(77)\n"
+    )
+    server = serve(program)
+    server.wait_exit(30)
+    orphan = int(server.log_tail()[0])
+    os.kill(orphan, 0)
+    assert server.ending == "ended with exit code 77"
+    server.start()
+    eventually(lambda: not _runs(orphan))
+
+
+def test_a_log_is_told_from_a_given_size_on(serve: Callable[..., ComfyServer]) -> None:
+    server = serve("print('theirs')")
+    server.wait_exit(30)
+    size = server.log_size
+    with server.log.open("a") as log:
+        log.write("ours\n")
+    assert server.log_tail(since=size) == ("ours",)
+    assert server.log_tail() == ("theirs", "ours")
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+@pytest.mark.live
+def test_the_companion_tells_that_the_thread_that_runs_prompts_lives(
+    shared_server: ComfyServer,
+) -> None:
+    with ComfyClient(shared_server.url) as client:
+        assert client.companion("state") == {"worker_alive": True, "running": []}
+        assert client.companion("nonsense") is None
 
 
 @pytest.mark.live

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from comfy_runner.errors import Stalled
-from comfy_runner.watchdog import Patience, Watchdog, cpu_seconds_of_session
+from comfy_runner.watchdog import FAULT_SECONDS, Patience, Watchdog, work_of_session
 from tests.waiting import eventually
 
 PATIENCE = Patience(unanswered=30, idle=300)
@@ -31,7 +31,7 @@ class Process:
             self.worked += seconds * (share if share is not None else float(self._works))
 
     def watchdog(self) -> Watchdog:
-        return Watchdog(7, PATIENCE, clock=lambda: self.now, cpu_seconds=lambda _pid: self.worked)
+        return Watchdog(7, PATIENCE, clock=lambda: self.now, work_of=lambda _pid: self.worked)
 
 
 def test_a_long_silence_is_no_stall_while_the_thread_that_runs_prompts_lives() -> None:
@@ -151,21 +151,21 @@ def leader() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_the_work_of_children_counts(leader: subprocess.Popen[bytes]) -> None:
-    before = cpu_seconds_of_session(leader.pid) or 0.0
-    assert eventually(lambda: (cpu_seconds_of_session(leader.pid) or 0.0) > before + 0.5)
+    before = work_of_session(leader.pid) or 0.0
+    assert eventually(lambda: (work_of_session(leader.pid) or 0.0) > before + 0.5)
 
 
 def test_a_process_that_is_gone_has_no_work() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""], start_new_session=True)
     process.wait()
-    assert cpu_seconds_of_session(process.pid) is None
+    assert work_of_session(process.pid) is None
 
 
 def test_a_name_with_blanks_and_brackets_is_read_rightly(tmp_path: Path) -> None:
     stat = tmp_path / "7" / "stat"
     stat.parent.mkdir()
-    rest = ["S", "1", "7", "42", *["0"] * 7, "300", "200", *["0"] * 20]
+    rest = ["S", "1", "7", "42", *["0"] * 5, "70", "0", "300", "200", *["0"] * 20]
     stat.write_text(f"7 (a ) b) {' '.join(rest)}")
-    seconds = 500 / os.sysconf("SC_CLK_TCK")
-    assert cpu_seconds_of_session(42, tmp_path) == seconds
-    assert cpu_seconds_of_session(43, tmp_path) is None
+    computed, read = 500 / os.sysconf("SC_CLK_TCK"), 70 * FAULT_SECONDS
+    assert work_of_session(42, tmp_path) == pytest.approx(computed + read)
+    assert work_of_session(43, tmp_path) is None
