@@ -45,6 +45,7 @@ COMPANION = ("comfy_runner/companion/",)
 
 HOMES = {
     "aiohttp": COMPANION,
+    "apispec": ("web/description/",),
     "blinker": ("tasks/framework/",),
     "av": ("comfy_runner/facts.py",),
     "boto3": ("comfy_runner/bucket/",),

@@ -15,6 +15,7 @@ from comfy_runner.catalog import Catalog
 from settings import Settings
 from tasks.catalogue import current
 from web import auth, cors, errors, files, health, rate, tracing
+from web.description import pages
 from web.keyring import Keyring
 from web.metrics import Metrics
 from web.readiness import Operations, Readiness, checks
@@ -32,7 +33,7 @@ from web.waiting import Waiting
 
 __all__ = ["create_app"]
 
-PUBLIC = ("health.health", "readiness.ready", "files.download")
+PUBLIC = ("health.health", "readiness.ready", "files.download", *pages.PUBLIC)
 """The endpoints that want no key."""
 
 
@@ -71,6 +72,7 @@ def create_app(
     app.register_blueprint(ValidationRoutes(settings, jobs, catalog).blueprint())
     app.register_blueprint(WebhookRoutes(jobs.get).blueprint())
     app.register_blueprint(named.blueprint())
+    pages.register(app, settings)
     return app
 
 

@@ -51,7 +51,9 @@ def _number(rule: str, *, least: int, most: int, default: int) -> fields.Integer
 
 
 def _moment() -> fields.Function:
-    return fields.Function(deserialize=_read_moment, load_default=None)
+    # the default is told twice because apispec would ask the function for it
+    metadata = {"default": None}
+    return fields.Function(deserialize=_read_moment, load_default=None, metadata=metadata)
 
 
 def _read_moment(value: object) -> datetime:
