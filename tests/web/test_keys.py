@@ -104,6 +104,15 @@ def test_an_output_of_somebody_else_is_no_input(real: RealApi, alice: FlaskClien
         assert places(problem(answer, 422, "media_unreachable")) == ["/media/0/job_id"]
 
 
+def test_ones_own_outputs_are_found_without_saying_who_one_is(
+    real: RealApi, alice: FlaskClient
+) -> None:
+    media = [{"name": "a", "job_id": real.submit(user_id="alice"), "filename": "a.png"}]
+    answer = alice.post("/v1/jobs", json={"workflow": GRAPH, "media": media})
+    # the job is found; it has no file yet
+    assert places(problem(answer, 422, "media_unreachable")) == ["/media/0/filename"]
+
+
 def test_idempotency_keys_are_each_callers_own_and_outlive_a_rotation(
     real: RealApi, alice: FlaskClient
 ) -> None:
