@@ -121,7 +121,7 @@ def _described(operation: Operation, rule: str, summary: str) -> dict[str, Any]:
         "tags": [operation.tag],
         "summary": summary,
         "parameters": parameters,
-        "responses": _responses(operation),
+        "responses": _responses(operation, rule),
     }
     if operation.body:
         content = {"application/json": {"schema": ref(operation.body)}}
@@ -131,7 +131,7 @@ def _described(operation: Operation, rule: str, summary: str) -> dict[str, Any]:
     return made
 
 
-def _responses(operation: Operation) -> dict[str, Any]:
+def _responses(operation: Operation, rule: str) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for status, answer in operation.answers.items():
         content = {kind: {"schema": shape} for kind, shape in answer.holds.items()}
@@ -143,7 +143,9 @@ def _responses(operation: Operation) -> dict[str, Any]:
         if headers:
             made[str(status)]["headers"] = headers
     by_status: dict[int, list[str]] = defaultdict(list)
-    for code in operation.codes:
+    # what holds a line feed, say, in the place of a name is taken by no route
+    anywhere = ("not_found",) if "<" in rule else ()
+    for code in dict.fromkeys((*operation.codes, *anywhere)):
         by_status[CODES[code].status or 0].append(code)
     for status, codes in by_status.items():
         made[str(status)] = _problem(codes, made.get(str(status)))
