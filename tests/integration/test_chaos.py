@@ -104,7 +104,9 @@ def _is_clean(stack: Stack) -> list[str] | bool:
     left = [
         key
         for key, value in store.scan("")
-        if not key.startswith("final:") and not value.get("void") and "maintenance" not in key
+        if not key.startswith(("final:", "catalogue:"))
+        and not value.get("void")
+        and "maintenance" not in key
     ]
     return not left
 
