@@ -30,6 +30,7 @@ def test_a_job_whose_worker_is_killed_runs_again_once(stack: Stack) -> None:
     assert stack.comfy_workers() not in ([], [worker])
 
 
+@pytest.mark.slow
 def test_a_job_that_loses_every_worker_fails_and_the_next_one_runs(stack: Stack) -> None:
     job_id = stack.submit(steps(500))
     for attempt in (1, 2):
@@ -94,6 +95,7 @@ def test_a_job_that_takes_too_long_is_stopped(make_stack: Make) -> None:
     stack.completed(stack.submit(colour(1)))
 
 
+@pytest.mark.slow
 def test_a_restart_finishes_what_was_running_and_what_was_queued(make_stack: Make) -> None:
     stack = make_stack()
     stack.start()
@@ -127,6 +129,7 @@ def test_killing_the_service_leaves_no_process_and_loses_no_job(make_stack: Make
         stack.completed(job_id)
 
 
+@pytest.mark.slow
 def test_two_workers_share_the_queue_and_one_killed_harms_no_other(make_stack: Make) -> None:
     stack = make_stack(WORKERS=2)
     stack.start()
