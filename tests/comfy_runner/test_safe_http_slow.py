@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from comfy_runner.safe_http import Deadline, NotFetched, Outbound
+from comfy_runner.deadline import Deadline
+from comfy_runner.safe_http import NotFetched, Outbound
 from tests.comfy_runner.raw_server import RawServer, Talk, answer
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
