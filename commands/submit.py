@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,13 +14,10 @@ import workflows
 from commands.connection import with_client
 from commands.jobs import describe_error
 from commands.media import MediaType
-from commands.terminal import ShowJob, printable, progress_of
+from commands.terminal import printable, progress_of
 from web.answers import Job
-from web.client import ApiError, ApiUnreachable, ClientError, JobsClient
-
-SILENCE_SECONDS = 30.0
-FASTEST_POLL_SECONDS = 0.1
-SLOWEST_POLL_SECONDS = 1.0
+from web.client import ClientError, JobsClient
+from workflows import UnknownWorkflow, WrongParameters
 
 
 class OverrideType(click.ParamType[dict[str, Any]]):
@@ -40,6 +36,21 @@ class OverrideType(click.ParamType[dict[str, Any]]):
                 f"{value!r} does not read NODE.FIELD=VALUE, such as 6.text=sunset", param, ctx
             )
         return {"node": node, "field": field, "value": _read_value(text), "type": "raw"}
+
+
+class ParameterType(click.ParamType[tuple[str, Any]]):
+    """NAME=VALUE, where VALUE is JSON if it reads as JSON, else text."""
+
+    name = "NAME=VALUE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Any]:
+        """Return the name and the value."""
+        name, equals, text = value.partition("=")
+        if not (equals and name):
+            self.fail(f"{value!r} does not read NAME=VALUE, such as seed=7", param, ctx)
+        return name, _read_value(text)
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,14 @@ class Order:
     help="Change a node's input. VALUE is JSON or text: 3.seed=7, 6.text=sunset, 6.text='\"7\"'.",
 )
 @click.option(
+    "--param",
+    "params",
+    multiple=True,
+    type=ParameterType(),
+    metavar="NAME=VALUE",
+    help="Set a parameter of a bundled workflow: prompt='a fox', seed=7.",
+)
+@click.option(
     "--media",
     multiple=True,
     type=MediaType(),
@@ -87,6 +106,7 @@ def submit(
     client: JobsClient,
     workflow: str,
     overrides: tuple[dict[str, Any], ...],
+    params: tuple[tuple[str, Any], ...],
     media: tuple[dict[str, Any], ...],
     temp_outputs: bool,
     download: Path | None,
@@ -98,7 +118,12 @@ def submit(
     Ctrl-C asks for the job to be cancelled.
     """
     order = Order(
-        read_workflow(workflow), overrides, media, temp_outputs, user_id=user, download=download
+        read_workflow(workflow, dict(params)),
+        overrides,
+        media,
+        temp_outputs,
+        user_id=user,
+        download=download,
     )
     if no_wait:
         click.echo(send(client, order).job_id)
@@ -117,7 +142,7 @@ def run_order(client: JobsClient, order: Order) -> list[Path]:
     click.echo(f"Job {job.job_id}")
     try:
         with progress_of(order.graph) as show:
-            job = follow(client, job, show)
+            job = client.wait(job.job_id, show=show)
         if job.status != "completed":
             raise click.ClickException(_misfortune(job))
         return _collect(client, job, order.download)
@@ -136,35 +161,10 @@ def send(client: JobsClient, order: Order) -> Job:
     )
 
 
-def follow(
-    client: JobsClient,
-    job: Job,
-    show: ShowJob,
-    *,
-    pause: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> Job:
-    """Poll until the job has ended, showing each state; the server bounds how long that takes.
-
-    Polls ten times a second at first, then less and less, down to once a second. A server that
-    does not answer for 30 seconds (time for a restart) ends the wait with its error.
-    """
-    began = heard = clock()
-    while not job.is_final:
-        show(job)
-        pause(min(SLOWEST_POLL_SECONDS, FASTEST_POLL_SECONDS + (clock() - began) / 60))
-        try:
-            job = client.get(job.job_id)
-            heard = clock()
-        except ClientError as error:
-            if not _may_pass(error) or clock() - heard > SILENCE_SECONDS:
-                raise
-    show(job)
-    return job
-
-
-def read_workflow(name: str) -> dict[str, Any]:
-    """Return the graph in a file, or the bundled workflow of that name."""
+def read_workflow(name: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the graph in a file, or the bundled workflow of that name with `params` in it."""
+    if params:
+        return _filled(name, params)
     path = Path(name) if Path(name).is_file() else _bundled(name)
     try:
         graph = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -173,6 +173,13 @@ def read_workflow(name: str) -> dict[str, Any]:
     if not isinstance(graph, dict):
         raise click.ClickException(f"{path} holds no workflow: it must be a JSON object of nodes.")
     return graph
+
+
+def _filled(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return workflows.filled(name, params)
+    except (UnknownWorkflow, WrongParameters) as error:
+        raise click.ClickException(f"--param: {error}") from error
 
 
 def _bundled(name: str) -> Path:
@@ -192,12 +199,6 @@ def _read_value(text: str) -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
-
-
-def _may_pass(error: ClientError) -> bool:
-    if isinstance(error, ApiError):
-        return error.status == 429 or error.status >= 500
-    return isinstance(error, ApiUnreachable)
 
 
 def _misfortune(job: Job) -> str:

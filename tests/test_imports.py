@@ -67,7 +67,7 @@ HOMES = {
     "nodes": COMPANION,
     "PIL": ("comfy_runner/facts.py",),
     "prometheus_client": ("web/metrics.py",),
-    "requests": ("web/client.py", "comfy_runner/client.py", "comfy_runner/safe_http.py"),
+    "requests": ("web/client/", "comfy_runner/client.py", "comfy_runner/safe_http.py"),
     "rich": ("commands/",),
     "server": COMPANION,
     "tenacity": ("comfy_runner/bucket/", "comfy_runner/media/", "tasks/webhook_sending.py"),

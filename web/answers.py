@@ -58,6 +58,9 @@ class Job:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     user_id: str | None = None
+    queue_position: int | None = None
+    estimated_wait_seconds: float | None = None
+    retry_of: str | None = None
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -74,22 +77,66 @@ class Page:
     next: str | None
 
 
-Known = TypeVar("Known", Output, JobError, Job)
+@dataclass(frozen=True)
+class NamedWorkflow:
+    """A workflow that the app ships; `params` is the JSON Schema of what may be set in it."""
+
+    name: str
+    title: str = ""
+    description: str = ""
+    models: tuple[str, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the API told of a submission that it would accept: how many nodes and files."""
+
+    nodes: int
+    media: int
+
+
+Known = TypeVar("Known", Output, JobError, Job, NamedWorkflow, Judgement)
 
 
 def read_job(document: Any) -> Job:
     """Return the job in an answer; raise ValueError if it is not one."""
     try:
-        error = document.get("error")
         told = {name: value for name, value in document.items() if value is not None}
         for name in {"created_at", "started_at", "completed_at"} & told.keys():
             told[name] = datetime.fromisoformat(told[name])
-        told["outputs"] = tuple(_known(Output, each) for each in told.get("outputs", ()))
+        told["outputs"] = tuple(read_output(each) for each in told.get("outputs", ()))
         told["logs"] = tuple(told.get("logs", ()))
-        told["error"] = _known(JobError, error) if error else None
+        told["error"] = read_error(document.get("error"))
         return _known(Job, told | {"document": document})
     except (AttributeError, TypeError) as error:
         raise ValueError("the answer is not a job") from error
+
+
+def read_output(document: Any) -> Output:
+    """Return the output in an answer; raise TypeError or AttributeError if it is not one."""
+    return _known(Output, document)
+
+
+def read_error(document: Any) -> JobError | None:
+    """Return why a job failed, if it did; raise as `read_output` does."""
+    return _known(JobError, document) if document else None
+
+
+def read_workflow(document: Any) -> NamedWorkflow:
+    """Return the named workflow in an answer; raise ValueError if it is not one."""
+    try:
+        return _known(NamedWorkflow, {**document, "models": tuple(document.get("models", ()))})
+    except (AttributeError, TypeError) as error:
+        raise ValueError("the answer is not a workflow") from error
+
+
+def read_judgement(document: Any) -> Judgement:
+    """Return the judgement in an answer; raise ValueError if it is not one."""
+    try:
+        return _known(Judgement, document)
+    except (AttributeError, TypeError) as error:
+        raise ValueError("the answer is not a judgement") from error
 
 
 def _known(kind: type[Known], document: Mapping[str, Any]) -> Known:

@@ -28,7 +28,7 @@ def partial_file(directory: Path) -> Iterator[tuple[Path, IO[bytes]]]:
     """Open a hidden new file in `directory`; it is gone at the end of the block."""
     partial = directory / f".{secrets.token_hex(8)}.part"
     try:
-        with partial.open("xb") as file:
+        with partial.open("x+b") as file:
             yield partial, file
     finally:
         partial.unlink(missing_ok=True)

@@ -7,11 +7,10 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from commands.submit import OverrideType, follow
+from commands.submit import OverrideType
 from tests.commands.support import (
     BROKEN,
     DONE,
@@ -23,8 +22,6 @@ from tests.commands.support import (
     run,
     serving,
 )
-from web.answers import Job
-from web.client import ApiError, ApiUnreachable, ClientError
 
 
 def test_submit_shows_each_step_saves_the_file_and_prints_the_text(tmp_path: Path) -> None:
@@ -110,6 +107,28 @@ def test_submit_takes_a_bundled_workflow_by_name() -> None:
     assert "KSampler" in kinds
 
 
+def test_submit_sets_the_parameters_of_a_bundled_workflow() -> None:
+    api = FakeApi()
+    with serving(api) as url:
+        run("submit", "text_to_image", "--param", "seed=77", "--no-wait", url=url)
+    inputs = [node["inputs"] for node in api.submissions[0]["workflow"].values()]
+    assert 77 in [each.get("seed") for each in inputs]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "told"),
+    [
+        ("text_to_image", "sed=7", "did you mean seed"),
+        ("text_to_image", "seed", "does not read NAME=VALUE"),
+        ("nowhere", "seed=7", "--param: "),
+    ],
+)
+def test_a_parameter_that_does_not_fit_is_refused(name: str, given: str, told: str) -> None:
+    result = run("submit", name, "--param", given)
+    assert result.exit_code in {1, 2}
+    assert told in result.output
+
+
 def test_a_failed_job_ends_the_command_with_1_and_the_reason() -> None:
     with serving(FakeApi({"status": "failed", "error": BROKEN})) as url:
         result = run("submit", "graph.json", url=url)
@@ -161,48 +180,6 @@ def test_a_workflow_that_cannot_be_read_is_one_clear_line(
     result = run("submit", name)
     assert (result.exit_code, result.output.count("\n")) == (1, 1)
     assert expected in result.output
-
-
-class Outage:
-    """A client whose server fails some times before the job is done; time passes as it waits."""
-
-    def __init__(self, error: ClientError, seconds: float) -> None:
-        self.now = 0.0
-        self.waits: list[float] = []
-        self._error = error
-        self._end = seconds
-
-    def get(self, job_id: str) -> Job:
-        if self.now < self._end:
-            raise self._error
-        return Job(job_id, "completed")
-
-    def pause(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.now += seconds
-
-    def follow(self) -> Job:
-        client: Any = self
-        return follow(
-            client, Job("a1", "queued"), lambda _: None, pause=self.pause, clock=lambda: self.now
-        )
-
-
-@pytest.mark.parametrize("error", [ApiUnreachable("gone"), ApiError(503, "busy")])
-def test_a_restart_of_the_server_does_not_end_the_wait(error: ClientError) -> None:
-    outage = Outage(error, 20)
-    assert outage.follow().status == "completed"
-    assert 0.1 <= min(outage.waits) <= max(outage.waits) <= 1.0
-
-
-@pytest.mark.parametrize(
-    ("error", "seconds"), [(ApiUnreachable("gone"), 99), (ApiError(404, "x"), 1)]
-)
-def test_a_wait_that_cannot_succeed_ends(error: ClientError, seconds: float) -> None:
-    outage = Outage(error, seconds)
-    with pytest.raises(type(error)):
-        outage.follow()
-    assert outage.now < 35
 
 
 def test_ctrl_c_asks_the_server_to_cancel_the_job(tmp_path: Path) -> None:

@@ -12,7 +12,16 @@ import pytest
 
 from tests.web.told_api import Api
 from web.answers import Job, JobError, Output
-from web.client import ApiError, ApiUnreachable, JobsClient, UnexpectedAnswer, is_loopback
+from web.client import (
+    ApiError,
+    ApiUnreachable,
+    JobsClient,
+    Patience,
+    UnexpectedAnswer,
+    is_loopback,
+)
+
+ONCE = Patience(attempts=1)
 
 JOB = {
     "job_id": "a1",
@@ -34,7 +43,7 @@ JOB = {
 
 @pytest.fixture
 def client(api: Api) -> Iterator[JobsClient]:
-    with JobsClient(api.url, "k3y", timeout=5) as connected:
+    with JobsClient(api.url, "k3y", timeout=5, patience=ONCE) as connected:
         yield connected
 
 
@@ -143,7 +152,8 @@ def test_the_key_does_not_follow_a_redirect(api: Api, client: JobsClient) -> Non
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
-    with JobsClient("http://127.0.0.1:9", "k") as client, pytest.raises(ApiUnreachable) as error:
+    nowhere = JobsClient("http://127.0.0.1:9", "k", patience=ONCE)
+    with nowhere as client, pytest.raises(ApiUnreachable) as error:
         client.get("a1")
     assert "http://127.0.0.1:9" in str(error.value)
 
@@ -151,7 +161,7 @@ def test_a_server_that_is_not_there_is_named() -> None:
 def test_a_server_that_does_not_answer_is_given_up(api: Api) -> None:
     api.released.clear()
     with (
-        JobsClient(api.url, "k", timeout=0.05) as client,
+        JobsClient(api.url, "k", timeout=0.05, patience=ONCE) as client,
         pytest.raises(ApiUnreachable, match="too long"),
     ):
         client.get("a1")

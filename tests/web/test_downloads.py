@@ -9,13 +9,15 @@ import pytest
 
 from tests.web.told_api import Api
 from web.answers import Output
-from web.client import DownloadFailed, JobsClient
+from web.client import DownloadFailed, JobsClient, Patience
 from web.downloads import safe_name
+
+QUICK = Patience(sleep=lambda seconds: None)
 
 
 @pytest.fixture
 def client(api: Api) -> Iterator[JobsClient]:
-    with JobsClient(api.url, "k3y", timeout=5) as connected:
+    with JobsClient(api.url, "k3y", timeout=5, patience=QUICK) as connected:
         yield connected
 
 
