@@ -152,6 +152,15 @@ def test_a_wait_goes_on_without_the_long_poll_where_there_is_none(api: Api, stat
     )
 
 
+def test_a_wait_says_which_state_it_knows_so_that_no_change_is_missed(api: Api) -> None:
+    api.answers(QUEUED)
+    api.answer = (200, {"ETag": 'W/"first"'}, api.answer[2])
+    with Pauses(lambda _: api.answers(ENDED)).client(api.url) as client:
+        client.wait("a1")
+    first, second = [headers.get("If-None-Match") for _, _, headers, _ in api.requests]
+    assert (first, second) == (None, 'W/"first"')
+
+
 def test_a_file_other_than_was_stored_is_refused(api: Api, tmp_path: Path) -> None:
     tag = hashlib.sha256(b"PNG").hexdigest()
     api.answer = (200, {"ETag": f'"{tag}"'}, b"PNX")
