@@ -60,7 +60,7 @@ test-all: comfyui s3-server ## Run the tests, those that take minutes too
 
 test-lowest: ## Run the fast tests with the oldest versions that setup.cfg allows
 	@$(PYTHON) -m venv --clear .venv-lowest
-	@sed -n '/^install_requires/,/^$$/p; /^dev =/,/^$$/p' setup.cfg | sed -n 's/^ *\([a-z0-9-]*\)>=/\1==/p' \
+	@sed -n '/^install_requires/,/^$$/p; /^dev =/,/^$$/p' setup.cfg | sed -n 's/^ *\([][a-z0-9-]*\)>=/\1==/p' \
 	  | grep -v -e '^mypy' -e '^ruff' -e '^types-' > .venv-lowest/requirements.txt
 	@.venv-lowest/bin/python -m pip install --quiet --requirement .venv-lowest/requirements.txt
 	@.venv-lowest/bin/python -m pytest -q -m "not live and not slow"
