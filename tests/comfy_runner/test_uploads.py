@@ -51,7 +51,8 @@ class Folder:
 
     def add(self, *names: str, node: str = "9") -> None:
         for name in names:
-            (self.path / name).write_bytes(b"\x89PNG\r\n\x1a\n" + name.encode())
+            if not (self.path / name).exists():  # an upload may be reading it
+                (self.path / name).write_bytes(b"\x89PNG\r\n\x1a\n" + name.encode())
             self.uploads.add(name, FileReference(node, name, "", "output"))
 
 
