@@ -50,6 +50,9 @@ class Settings:
         5, 1, 10000, "jobs", "Queued and running jobs that one user may have at a time"
     )
     job_timeout_seconds: int = kinds.number(600, 1, 86400, "seconds", "Longest run of one job")
+    app_file: Path = kinds.path(
+        Path("apps/default.toml"), "The app that commands deploy on Modal and look after there"
+    )
     gpu_config: str = kinds.text(
         "L40S",
         r"[A-Za-z0-9][A-Za-z0-9-]*[!+]?(:[1-8])?",

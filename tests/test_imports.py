@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "comfy_runner": ("settings", "tasks.framework.worker"),
     "comfy_runner.companion": (),
     "workflows": (),
+    "apps": ("settings",),
     "memory_snapshot_helper": (),
 }
 
@@ -58,7 +59,7 @@ HOMES = {
     "flask": ("web/",),
     "huggingface_hub": ("comfy_runner/models.py",),
     "limits": ("web/rate.py",),
-    "marshmallow": ("web/",),
+    "marshmallow": ("web/", "apps/schema.py"),
     "modal": (
         "modal_app.py",
         "tasks/framework/backends/modal.py",
