@@ -105,7 +105,7 @@ class Signature(Generic[R]):
         """Return its options; a canvas that does not end well has its members stopped."""
         if self.task.name not in CANVASES:
             return self.options
-        for name in ("timeout", "retry"):
+        for name in ("timeout", "retry", "resources"):
             if self.options.get(name) is not None:
                 raise ValueError(
                     f"{name} cannot be set on a chain or group: set it on its members"

@@ -24,6 +24,7 @@ KEPT = {
     "timeout",
     "retry",
     "headers",
+    "resources",
     "link_error",
 }
 """The fields of a request that a member brings with it."""

@@ -136,8 +136,7 @@ class Protocol(Ledger):
 
     def spawn(self, job: Job, due: float) -> None:
         """Have the backend deliver the run; one that cannot wait leaves that to the tick."""
-        message = {"id": job.id, "task": job.task}
-        call = self.backend.submit(message, self.pool_of(job.task), due)
+        call = self.backend.submit(job.message, self.pool_of(job.task), due)
         if call is not None:
             self.store.put(f"call:{job.id}", Call(call).to_json())
 

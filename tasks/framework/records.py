@@ -70,7 +70,14 @@ class Job(Record):
     timeout: float | None = None
     retry: Json | None = None
     headers: dict[str, Any] = field(default_factory=dict)
+    resources: dict[str, str] = field(default_factory=dict)
     void: bool = False
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """What a backend delivers: whose run it is, and what it asks of the place it runs in."""
+        asked = {"resources": self.resources} if self.resources else {}
+        return {"id": self.id, "task": self.task, **asked}
 
 
 @dataclass(frozen=True)
@@ -202,6 +209,7 @@ class Final(Record):
     timeout: float | None = None
     retry: Json | None = None
     headers: dict[str, Any] = field(default_factory=dict)
+    resources: dict[str, str] = field(default_factory=dict)
     expires: float | None = None
     started: float | None = None
     attempt: int = 0

@@ -42,6 +42,7 @@ class SendOptions(TypedDict, total=False):
     ``link``: sent when the run has ended, however it ended, with its id as first argument.
     ``link_error``: likewise, only when it did not end well.
     ``headers``: JSON that the body finds in ``current.headers``.
+    ``resources``: what it asks of the place it runs in, by name, as the backend understands it.
     """
 
     task_id: str | None
@@ -55,6 +56,7 @@ class SendOptions(TypedDict, total=False):
     link: Link | None
     link_error: Link | None
     headers: Mapping[str, Any] | None
+    resources: Mapping[str, str] | None
 
 
 def request_of(
@@ -85,6 +87,7 @@ def request_of(
         timeout=_first(options.get("timeout"), declared.timeout),
         retry=_numbers(options.get("retry"), declared.retry),
         headers=round_trip(dict(options.get("headers") or {}), "headers"),
+        resources=_resources(options.get("resources") or {}),
     )
 
 
@@ -106,6 +109,7 @@ def again(final: Final, now: float) -> Job:
         timeout=final.timeout,
         retry=final.retry,
         headers=final.headers,
+        resources=final.resources,
     )
 
 
@@ -140,6 +144,13 @@ def _numbers(asked: Retry | int | None, declared: Retry) -> dict[str, Any] | Non
     numbers = asdict(asked)
     del numbers["on"], numbers["never"]
     return numbers
+
+
+def _resources(asked: Mapping[str, str]) -> dict[str, str]:
+    for name, value in asked.items():
+        if not (isinstance(name, str) and isinstance(value, str)):
+            raise ValueError(f"resources: {name!r}: {value!r} is not a name with a string")
+    return dict(asked)
 
 
 def _link(link: Link | None, name: str) -> dict[str, Any] | None:

@@ -115,6 +115,7 @@ def options() -> None:
         link=plain.s(),
         link_error=plain.s(),
         headers={"trace": "1"},
+        resources={"gpu": "L40S"},
     )
     add.apply_async((1,), eta=datetime.now(UTC) + timedelta(hours=1), retry=2, owner=None)
 
