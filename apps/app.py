@@ -188,10 +188,8 @@ class App:
 def _override(name: str, given: str) -> Any:
     if name == "GPU_CONFIG":
         return [rules.gpu(given)]
-    if name == "JOB_TIMEOUT_SECONDS":
-        return rules.job_seconds(rules.as_setting(int(given), name=name))
-    numeric = isinstance(getattr(_DEFAULTS, name.lower()), int)
-    return rules.as_setting(int(given) if numeric else given, name=name)
+    value = rules.parsed(given, name=name)
+    return rules.job_seconds(value) if name == "JOB_TIMEOUT_SECONDS" else value
 
 
 def _put(document: dict[str, Any], place: tuple[str, ...], value: Any) -> None:

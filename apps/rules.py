@@ -39,7 +39,7 @@ _SETTINGS = {setting.name: setting for setting in SETTINGS}
 
 def near(word: str, known: Iterable[str]) -> str:
     """Return " Did you mean ...?" when a known word is close to `word`, else nothing."""
-    found = difflib.get_close_matches(word[:100], list(known), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word[:100], list(known), n=1, cutoff=0.5)
     return f'; did you mean "{found[0]}"?' if found else ""
 
 
@@ -64,6 +64,11 @@ def as_setting(value: Any, *, name: str) -> Any:
     if not isinstance(value, wanted) or isinstance(value, bool):
         raise ValueError(f"must be a {setting.type}, written {setting.written(setting.default)}")
     return setting.parse(str(value))
+
+
+def parsed(given: str, *, name: str) -> Any:
+    """Return the value that the text of the setting `name` stands for."""
+    return _SETTINGS[name].parse(given)
 
 
 def flag(value: Any) -> bool:
