@@ -46,6 +46,7 @@ _TRANSIENT_STATUSES = {408, 429, 500, 502, 503, 504}
 _TRANSIENT_CODES = {
     "BadDigest",
     "ClientDisconnect",
+    "ConditionalRequestConflict",
     "IncompleteBody",
     "InternalError",
     "NoSuchUpload",

@@ -41,7 +41,10 @@ MULTIPART = TransferConfig(
 
 @dataclass(frozen=True)
 class S3Address:
-    """Where a bucket is and with which keys; `ca_file` holds certificates to trust instead."""
+    """Where a bucket is and with which keys; `ca_file` holds certificates to trust instead.
+
+    `prefix`, empty or ending with `/`, begins every object's key: several may share a bucket.
+    """
 
     endpoint_url: str
     name: str
@@ -49,6 +52,7 @@ class S3Address:
     secret_access_key: str = field(repr=False)
     region: str = "auto"
     ca_file: Path | None = None
+    prefix: str = ""
 
 
 @cache
