@@ -263,6 +263,15 @@ class Prompt:
             self._report(Succeeded(self.prompt_id))
         return item
 
+    def load_seconds(self) -> float | None:
+        """Ask how long ComfyUI has loaded models for this prompt; None if it cannot tell."""
+        try:
+            told = self._client.companion(f"loading/{self.prompt_id}")
+        except ComfyUnavailable:
+            return None
+        seconds = (told or {}).get("seconds")
+        return float(seconds) if isinstance(seconds, int | float) else None
+
     def _worker_alive(self) -> bool | None:
         """Whether the thread that runs prompts lives; None if our companion is not loaded."""
         try:

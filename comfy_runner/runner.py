@@ -29,6 +29,7 @@ from comfy_runner.media.placing import place
 from comfy_runner.outputs import Output
 from comfy_runner.prompt import Prompt
 from comfy_runner.server import ComfyServer
+from comfy_runner.stopwatch import INPUTS, MODEL_LOAD, UPLOAD, Stopwatch
 from comfy_runner.uploads import Uploads
 from comfy_runner.verdict import failure
 from comfy_runner.watchdog import Patience
@@ -52,7 +53,7 @@ class Runner:
     """Runs workflows on `server`, one at a time, and stores their outputs in `bucket`.
 
     `media` bounds their input files, `patience` how long ComfyUI may do nothing before it is
-    ended.
+    ended. `stopwatch` times the runs; whoever asks for one starts it anew.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Runner:
         self._bucket = bucket
         self._media = media
         self._patience = patience or Patience()
+        self.stopwatch = Stopwatch()
         self._unsettled: Prompt | None = None
         self._used: int | None = None
 
@@ -126,7 +128,8 @@ class Runner:
         prompt_id = str(uuid4())
         with self._folders(prompt_id) as (inputs, outputs), self._uploads(job_id) as uploads:
             collector = Collector(uploads, listener, outputs, work=work)
-            files = place(work.media, inputs, bucket=self._bucket, policy=self._media)
+            with self.stopwatch.measure(INPUTS):
+                files = place(work.media, inputs, bucket=self._bucket, policy=self._media)
             named = {name: f"{prompt_id}/{file}" for name, file in files.items()}
             with ComfyClient(self._server.url) as client:
                 graph = _isolated(refer(work.graph, named), prompt_id, client)
@@ -144,7 +147,8 @@ class Runner:
                 except StorageFailed:
                     collector.see_off()
                     raise
-            return collector.finish(item, broke=prompt.broke)
+            with self.stopwatch.measure(UPLOAD):
+                return collector.finish(item, broke=prompt.broke)
 
     def _follow(self, prompt: Prompt, told: Told) -> dict[str, Any]:
         """Submit the prompt and return its history once it has ended well."""
@@ -160,6 +164,9 @@ class Runner:
             raise
         self._unsettled = None
         self._used = self._server.pid
+        loaded = prompt.load_seconds()
+        if loaded is not None:
+            self.stopwatch.add(MODEL_LOAD, loaded)
         error = failure(item)
         if error is not None:
             raise error

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from comfy_runner import facts
+from comfy_runner.awakening import BOOT, WAKE, Awakening
+from comfy_runner.billing import Billing
 from comfy_runner.bucket import Bucket
 from comfy_runner.errors import (
     ComfyCrashed,
@@ -18,6 +20,7 @@ from comfy_runner.errors import (
 from comfy_runner.installation import Installation
 from comfy_runner.media import Policy
 from comfy_runner.outputs import Output
+from comfy_runner.stopwatch import Stopwatch
 from comfy_runner.verdict import public
 from comfy_runner.watchdog import Patience
 from comfy_runner.work import Listener, Work
@@ -36,10 +39,13 @@ class ComfyWorker(Worker):
 
     `directory` belongs to this worker alone; outputs go to `bucket`; `media` bounds input files;
     `on_catalog` gets what nodes and models there are, in a thread, after every wake and whenever
-    models change; the rest is as in `ComfyServer`.
+    models change; the rest is as in `ComfyServer`. `awakening` tells when it became able to work.
     """
 
     pool: ClassVar[str] = "comfy"
+
+    billing: Billing | None = None
+    """What its time costs: for whoever makes it to set, once the GPU can be asked for its name."""
 
     def __init__(
         self,
@@ -71,6 +77,12 @@ class ComfyWorker(Worker):
         )
         self._runner: Runner = Runner(self.server, bucket, media, patience=patience)
         self._watch = CatalogWatch(lambda: self.server.url, on_catalog) if on_catalog else None
+        self.awakening = Awakening()
+
+    @property
+    def stopwatch(self) -> Stopwatch:
+        """What the newest `run` spent its time on."""
+        return self._runner.stopwatch
 
     def boot(self) -> None:
         """Start ComfyUI and wait until it answers.
@@ -79,9 +91,10 @@ class ComfyWorker(Worker):
             ComfyUnavailable: it did not; nothing is left running.
         """
         try:
-            self.server.start()
-            facts.load()  # meanwhile
-            self.server.wait_ready()
+            with self.awakening.measure(BOOT):
+                self.server.start()
+                facts.load()  # meanwhile
+                self.server.wait_ready()
         except BaseException:
             self.close()
             raise
@@ -92,8 +105,9 @@ class ComfyWorker(Worker):
         Raises:
             ComfyUnavailable: it does not start.
         """
-        if not self.server.alive:
-            self.boot()
+        with self.awakening.measure(WAKE):
+            if not self.server.alive:
+                self.boot()
         if self._watch is not None:
             self._watch.start()
 
@@ -112,6 +126,7 @@ class ComfyWorker(Worker):
             ComfyUnavailable: ComfyUI does not start, or did not answer twice.
             ComfyError: anything else that went wrong, as `Runner.run` says.
         """
+        self.stopwatch.reset()
         try:
             return self._run(work, job_id, listener)
         except ComfyNotInstalled:
