@@ -16,6 +16,7 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>; survives exec
 SECRETS = (
     "API_KEY",
     "COMFYUI_API_KEY",
+    "HF_TOKEN",
     "R2_ACCESS_KEY_ID",
     "R2_SECRET_ACCESS_KEY",
 )

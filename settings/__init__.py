@@ -18,7 +18,7 @@ from settings.env_file import read_env_file
 from settings.errors import SettingsError
 from settings.kinds import Setting, Value
 
-__all__ = ["SETTINGS", "Setting", "Settings", "SettingsError", "example", "load", "read_env_file"]
+__all__ = ["SETTINGS", "Setting", "Settings", "SettingsError", "environment", "example", "load", "read_env_file"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +76,10 @@ class Settings:
     data_dir: Path = kinds.path(
         Path(".data"), "Everything that this machine keeps: jobs, files, keys"
     )
+    models_dir: Path | None = kinds.path(
+        None, "Where `models pull` puts models and ComfyUI finds them; DATA_DIR/models if unset"
+    )
+    hf_token: str | None = kinds.secret("Hugging Face token, for gated and private models")
     host: str = kinds.text(
         "127.0.0.1", r"[^\s/]+", "a host name or address", "Address where `serve` listens"
     )
@@ -227,8 +231,13 @@ def _crossed(
 
 def load(env_file: Path | None = Path(".env")) -> Settings:
     """Return this process's settings: the environment over `env_file`; raise SettingsError."""
+    return Settings.from_environment(environment(env_file))
+
+
+def environment(env_file: Path | None = Path(".env")) -> dict[str, str]:
+    """Return this process's environment over what `env_file` says, unread."""
     kept = read_env_file(env_file) if env_file is not None and env_file.is_file() else {}
-    return Settings.from_environment(kept | dict(os.environ))
+    return kept | dict(os.environ)
 
 
 def example() -> str:
