@@ -20,13 +20,14 @@ from comfy_runner.server import ComfyServer
 from comfy_runner.stopwatch import INPUTS, MODEL_LOAD, UPLOAD
 from tests.comfy_runner.runs import EMPTY, POLICY, image, run_with
 
-MODULE = Path(comfy_runner.__file__).parent / "companion" / "comfyui_jobs" / "loading.py"
+PACKS = Path(comfy_runner.__file__).parent / "companion"
 
 
 @pytest.fixture(scope="module")
 def loading() -> ModuleType:
-    """The module alone: ComfyUI's interpreter runs it, not ours."""
-    spec = importlib.util.spec_from_file_location("loading_under_test", MODULE)
+    """Load the pack as ComfyUI does, where there is no ComfyUI."""
+    file = PACKS / "comfyui_jobs_loading" / "__init__.py"
+    spec = importlib.util.spec_from_file_location("loading_under_test", file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -101,6 +102,10 @@ def test_only_the_newest_prompts_are_remembered(loading: ModuleType, engine: Any
         engine.read("m")
     assert clock.seconds("0") == 0.0
     assert clock.seconds("1") > 0.0
+
+
+def test_without_comfyui_it_does_no_harm(loading: ModuleType) -> None:
+    assert loading.NODE_CLASS_MAPPINGS == {}
 
 
 @pytest.mark.live

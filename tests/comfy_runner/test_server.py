@@ -165,9 +165,8 @@ def test_comfyui_finds_our_companion_without_any_models_of_ours(
     serve("pass").wait_exit(30)
     told = json.loads((tmp_path / "home" / "paths.yaml").read_text())
     packs = Path(told["companion"]["custom_nodes"])
-    assert [each.name for each in packs.iterdir() if (each / "__init__.py").is_file()] == [
-        "comfyui_jobs"
-    ]
+    found = {each.name for each in packs.iterdir() if (each / "__init__.py").is_file()}
+    assert found == {"comfyui_jobs", "comfyui_jobs_loading"}
 
 
 @pytest.mark.parametrize("keep", [False, True])

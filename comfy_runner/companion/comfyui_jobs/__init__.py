@@ -209,33 +209,9 @@ def _add_routes() -> None:
     async def tell_typing(_request: Any) -> Any:
         return web.json_response({"rules": await rules(classes), "classes": typing(classes)})
 
-    _tell_loading(server)
     server.routes.get(f"{PATH}/state")(tell_state)
     server.routes.get(f"{PATH}/validators")(tell_validators)
     server.routes.get(f"{PATH}/typing")(tell_typing)
-
-
-def _tell_loading(server: Any) -> None:
-    """Add the route that tells how long a prompt has loaded models, unless it cannot be known."""
-    from aiohttp import web  # noqa: PLC0415
-
-    def running() -> str | None:
-        return next((str(entry[1]) for entry in running_prompts.values()), None)
-
-    try:
-        from .loading import Loading, install  # noqa: PLC0415, TID252 (ComfyUI names this package)
-
-        running_prompts = server.prompt_queue.currently_running
-        loading = Loading(running)
-        install(loading)
-    except Exception as error:  # noqa: BLE001 (as in `_join`)
-        logging.warning("comfyui_jobs: the loading of models is not timed: %s", error)
-        return
-
-    async def tell_loading(request: Any) -> Any:
-        return web.json_response({"seconds": loading.seconds(request.match_info["prompt_id"])})
-
-    server.routes.get(f"{PATH}/loading/{{prompt_id}}")(tell_loading)
 
 
 NODE_CLASS_MAPPINGS = _join()

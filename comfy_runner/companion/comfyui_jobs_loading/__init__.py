@@ -1,9 +1,13 @@
-"""How long each prompt loads models: ComfyUI's loading functions, put to a clock."""
+"""A ComfyUI custom node pack without nodes: it puts a clock to ComfyUI's loading of models.
+
+Loaded by ComfyUI as its neighbour is, and as careful not to keep it from starting.
+"""
 
 from __future__ import annotations
 
 import functools
-import importlib
+import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +27,8 @@ LOADING = (
     ("comfy.model_management", "load_models_gpu"),
 )
 """What reads model files, builds models of them, and moves those to where they compute."""
+
+PATH = "/comfyui_jobs/loading/{prompt_id}"
 
 KEPT_PROMPTS = 32
 """Of how many prompts the times are remembered."""
@@ -82,9 +88,38 @@ def install(loading: Loading, places: Sequence[tuple[str, str]] = LOADING) -> li
     """
     found = []
     for module_name, name in places:
-        module = importlib.import_module(module_name)
+        module = sys.modules.get(module_name)  # ComfyUI has imported them all before any pack
         function = getattr(module, name, None)
         if callable(function):
             setattr(module, name, loading.watch(function))
             found.append(f"{module_name}.{name}")
     return found
+
+
+def _join() -> dict[str, type]:
+    """Put the clock to this ComfyUI, if this is one; there are no nodes to return."""
+    try:
+        _begin()
+    except Exception as error:  # noqa: BLE001 (ComfyUI has to start whatever happens here)
+        logging.warning("comfyui_jobs_loading: not available in this ComfyUI: %s", error)
+    return {}
+
+
+def _begin() -> None:
+    from aiohttp import web  # noqa: PLC0415 (only inside ComfyUI)
+    from server import PromptServer  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    server = PromptServer.instance
+    if any(getattr(route, "path", None) == PATH for route in server.routes):
+        return  # loaded from two places
+    prompts = server.prompt_queue.currently_running
+    loading = Loading(lambda: next((str(entry[1]) for entry in [*prompts.values()]), None))
+
+    async def tell(request: Any) -> Any:
+        return web.json_response({"seconds": loading.seconds(request.match_info["prompt_id"])})
+
+    server.routes.get(PATH)(tell)
+    install(loading)
+
+
+NODE_CLASS_MAPPINGS = _join()
