@@ -12,7 +12,8 @@ from pathlib import Path
 
 import requests
 
-from tests.integration.stack import Stack, colour, command_of
+from tests.integration.service import colour
+from tests.integration.stack import Stack, command_of
 
 ROUNDS = 40
 

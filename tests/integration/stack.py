@@ -7,36 +7,32 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Self
 
 import requests
 
+from tests.integration.service import KEY, NODES, ROOT, Service
 from tests.waiting import eventually
 
-ROOT = Path(__file__).resolve().parents[2]
-NODES = ROOT / "tests" / "comfy_runner" / "nodes"
 LISTENING = re.compile(r"Listening on (http://\S+)")
-FINAL = {"completed", "failed", "cancelled"}
 
 
-class Stack:
+class Stack(Service):
     """One data directory and, from `start` to `stop`, the service that works on it."""
 
     def __init__(self, data: Path, **settings: object) -> None:
-        self.data = data
         data.mkdir(parents=True, exist_ok=True)
         nodes = data / "test_nodes.yaml"
         nodes.write_text(json.dumps({"test": {"custom_nodes": str(NODES)}}))
-        self._environment = {
+        environment = {
             **os.environ,
-            "API_KEY": "the-key",
+            "API_KEY": KEY,
             "COMFYUI_ARGUMENTS": f"--extra-model-paths-config {nodes}",
             **{name: str(value) for name, value in settings.items()},
         }
+        super().__init__(data, environment)
         self.process: subprocess.Popen[bytes] | None = None
-        self.url = ""
         self.log = data / "serve.log"
 
     def __enter__(self) -> Self:
@@ -73,68 +69,6 @@ class Stack:
         assert self.process is not None
         self.process.kill()
         self.process.wait(10)
-
-    def manage(self, *arguments: str) -> list[str]:
-        """Return the command line of a ``manage.py`` command."""
-        return [sys.executable, str(ROOT / "manage.py"), *arguments]
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a client command of ``manage.py`` against this service."""
-        return subprocess.run(
-            self.manage(*arguments),
-            cwd=ROOT,
-            env={**self._environment, "COMFYUI_API_URL": self.url, "COMFYUI_API_KEY": "the-key"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    # -- HTTP ------------------------------------------------------------------------------
-
-    def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        """Send one request with the key."""
-        headers = {"Authorization": "Bearer the-key"}
-        return requests.request(method, self.url + path, headers=headers, timeout=30, **arguments)
-
-    def submit(self, graph: dict[str, Any], **fields: Any) -> str:
-        """Submit a graph that is accepted; return the job's id."""
-        answer = self.call("POST", "/v1/jobs", json={"workflow": graph, **fields})
-        assert answer.status_code == 202, answer.text
-        job_id: str = answer.json()["job_id"]
-        return job_id
-
-    def job(self, job_id: str) -> dict[str, Any]:
-        """Read a job."""
-        answer = self.call("GET", f"/v1/jobs/{job_id}")
-        assert answer.status_code == 200, answer.text
-        job: dict[str, Any] = answer.json()
-        return job
-
-    def ended(self, job_id: str, seconds: float = 120.0) -> dict[str, Any]:
-        """Wait for a job's end."""
-
-        def look() -> dict[str, Any] | None:
-            job = self.job(job_id)
-            return job if job["status"] in FINAL else None
-
-        return eventually(look, seconds)
-
-    def completed(self, job_id: str) -> dict[str, Any]:
-        """Wait for a job's good end."""
-        job = self.ended(job_id)
-        assert job["status"] == "completed", job
-        return job
-
-    def at_step(self, job_id: str, step: int = 1) -> dict[str, Any]:
-        """Wait until a job's current node has done so many steps."""
-
-        def look() -> dict[str, Any] | None:
-            job = self.job(job_id)
-            assert job["status"] in {"queued", "running"}, job
-            return job if (job["current_step"] or 0) >= step else None
-
-        return eventually(look, 90)
 
     # -- processes -------------------------------------------------------------------------
 
@@ -196,23 +130,3 @@ def is_running(pid: int) -> bool:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False
-
-
-# -- graphs --------------------------------------------------------------------------------
-
-
-def picture_of(source: dict[str, Any]) -> dict[str, Any]:
-    """Return a graph that saves what one node draws."""
-    save = {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "p"}}
-    return {"1": source, "2": save}
-
-
-def colour(number: int, size: int = 32) -> dict[str, Any]:
-    """Return a graph that saves a picture of one colour."""
-    inputs = {"width": size, "height": size, "batch_size": 1, "color": number}
-    return picture_of({"class_type": "EmptyImage", "inputs": inputs})
-
-
-def steps(count: int, seconds: float = 0.1) -> dict[str, Any]:
-    """Return a graph that takes that many steps of so many seconds."""
-    return picture_of({"class_type": "StepNode", "inputs": {"steps": count, "seconds": seconds}})

@@ -13,15 +13,8 @@ import pytest
 import requests
 
 from tasks.framework.stores.sqlite import SqliteStore
-from tests.integration.stack import (
-    FINAL,
-    Stack,
-    children,
-    colour,
-    command_of,
-    is_running,
-    steps,
-)
+from tests.integration.service import FINAL, colour, steps
+from tests.integration.stack import Stack, children, command_of, is_running
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]

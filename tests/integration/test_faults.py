@@ -9,7 +9,8 @@ from functools import partial
 
 import pytest
 
-from tests.integration.stack import Stack, children, colour, is_running, picture_of, steps
+from tests.integration.service import colour, picture_of, steps
+from tests.integration.stack import Stack, children, is_running
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.live

@@ -13,7 +13,8 @@ import requests
 from PIL import Image
 
 import workflows
-from tests.integration.stack import Stack, colour, picture_of, steps
+from tests.integration.service import colour, picture_of, steps
+from tests.integration.stack import Stack
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.live

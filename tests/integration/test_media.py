@@ -12,7 +12,8 @@ import requests
 from PIL import Image
 
 from tests.comfy_runner.raw_server import RawServer, answer, giving
-from tests.integration.stack import Stack, colour
+from tests.integration.service import colour
+from tests.integration.stack import Stack
 
 pytestmark = pytest.mark.live
 

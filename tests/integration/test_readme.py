@@ -17,7 +17,8 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.integration.stack import ROOT, Stack, colour
+from tests.integration.service import ROOT, colour
+from tests.integration.stack import Stack
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.live

@@ -13,7 +13,8 @@ import requests
 from PIL import Image
 
 from tests.fault_proxy import REFUSE, FaultProxy, reset_after
-from tests.integration.stack import Stack, colour, steps
+from tests.integration.service import colour, steps
+from tests.integration.stack import Stack
 from tests.s3_server import S3Server
 
 pytestmark = pytest.mark.live

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.stack import Stack, colour, steps
+from tests.integration.service import colour, steps
+from tests.integration.stack import Stack
 from tests.tasks.receiver import Receiver, status
 from tests.waiting import eventually
 
