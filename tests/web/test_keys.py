@@ -18,18 +18,6 @@ from web import PUBLIC as OPEN
 from web.keyring import Keyring
 from web.scopes import SCOPES
 
-ROUTES = [
-    ("GET", "/v1/jobs/{}"),
-    ("GET", "/v1/jobs/{}?wait=1"),
-    ("GET", "/v1/jobs/{}/events"),
-    ("GET", "/v1/jobs/{}/logs"),
-    ("GET", "/v1/jobs/{}/webhooks"),
-    ("POST", "/v1/jobs/{}/webhooks/redeliver"),
-    ("POST", "/v1/jobs/{}/retry"),
-    ("DELETE", "/v1/jobs/{}"),
-    ("DELETE", "/v1/jobs/{}?purge=true"),
-]
-
 
 def with_key(api: RealApi, secret: str) -> FlaskClient:
     client = api.app.test_client()
@@ -40,37 +28,6 @@ def with_key(api: RealApi, secret: str) -> FlaskClient:
 @pytest.fixture
 def alice(real: RealApi) -> FlaskClient:
     return with_key(real, keys.create(owner="alice")[0])
-
-
-@pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_a_job_of_somebody_else_is_as_unknown_as_none(
-    real: RealApi, alice: FlaskClient, method: str, path: str
-) -> None:
-    for theirs in (real.finished(user_id="bob"), real.finished()):
-        refused = alice.open(path.format(theirs), method=method)
-        unknown = alice.open(path.format("no-such-job"), method=method)
-        told, expected = (problem(each, 404, "job_not_found") for each in (refused, unknown))
-        assert {**told, "request_id": ""} == {**expected, "request_id": ""}
-        assert real.client.get(f"/v1/jobs/{theirs}").status_code == 200
-
-
-@pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_ones_own_job_is_there_in_every_route(
-    real: RealApi, alice: FlaskClient, method: str, path: str
-) -> None:
-    mine = real.finished(user_id="alice")
-    with alice.open(path.format(mine), method=method) as answer:
-        assert answer.status_code in {200, 202, 204, 409}
-
-
-def test_every_route_of_a_job_is_among_those_tried(real: RealApi) -> None:
-    of_a_job = {
-        (method, rule.rule.replace("<job_id>", "{}"))
-        for rule in real.app.url_map.iter_rules()
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if "job_id" in rule.arguments
-    }
-    assert of_a_job == {(method, path.partition("?")[0]) for method, path in ROUTES}
 
 
 def test_a_listing_holds_ones_own_jobs_only(real: RealApi, alice: FlaskClient) -> None:

@@ -1,4 +1,4 @@
-"""Strict JSON, told apart from what only looks like it."""
+"""Bodies that are deep, huge or malformed: JSON, told apart from what only looks like it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from tests.web.memory_jobs import MemoryJobs
 from tests.web.problems import problem
+from tests.web.real_jobs import RealApi
 from web.errors import ProblemError
 from web.json_body import DEEPEST, MOST_VALUES, parse
 
@@ -118,9 +119,55 @@ def test_brackets_inside_of_strings_do_not_nest() -> None:
     assert parse(f'["{text}"]'.encode()) == [text.replace("\\", "")]
 
 
-def send(client: FlaskClient, data: bytes, **headers: str) -> TestResponse:
+JSON = {"Content_Type": "application/json"}
+
+
+def send(client: FlaskClient, data: bytes, path: str = "/v1/jobs", **headers: str) -> TestResponse:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return client.post("/v1/jobs", data=data, headers=named)
+    return client.post(path, data=data, headers=named)
+
+
+MALFORMED = {
+    b"": (400, "invalid_json"),
+    b"\x00": (400, "invalid_json"),
+    b"{": (400, "invalid_json"),
+    b"{}{}": (400, "invalid_json"),
+    b'{"a": 1,}': (400, "invalid_json"),
+    b"{'a': 1}": (400, "invalid_json"),
+    b'{"a": NaN}': (400, "invalid_json"),
+    b'{"a": 1, "a": 1}': (400, "invalid_json"),
+    b'{"a": "\xff"}': (400, "invalid_json"),
+    b'{"a": "\\ud800"}': (400, "invalid_json"),
+    b'{"a": 1e999}': (400, "invalid_json"),
+    b'{"a": ' + b"9" * 5000 + b"}": (400, "invalid_json"),
+    b"[" * 100_000: (400, "invalid_json"),
+    b'{"a":' * 100_000: (400, "invalid_json"),
+    b"[" * 100 + b"]" * 100: (422, "invalid_request"),
+    b"[" + b"0," * 200_000 + b"0]": (413, "request_too_large"),
+    b"[]".ljust(2**20 + 1): (413, "request_too_large"),
+    b'"' + b"x" * 1_000_000 + b'"': (422, "invalid_request"),
+    b"null": (422, "invalid_request"),
+    b"0": (422, "invalid_request"),
+    b"[]": (422, "invalid_request"),
+    b'{"\\u0000": {"~/": 1}}': (422, "invalid_request"),
+}
+"""What each body is refused with, wherever it is sent."""
+
+
+@pytest.mark.parametrize("data", MALFORMED, ids=range(len(MALFORMED)))
+def test_every_route_that_takes_a_body_refuses_a_malformed_one(real: RealApi, data: bytes) -> None:
+    job_id = real.finished(webhook_url="https://customer.example/")
+    posted = [
+        rule.rule for rule in real.app.url_map.iter_rules() if "POST" in (rule.methods or ())
+    ]
+    assert len(posted) >= 4
+    for path in posted:
+        if data == b"" and "<job_id>" in path:
+            continue  # where a body may be left out
+        answer = send(real.client, data, path.replace("<job_id>", job_id), **JSON)
+        body = problem(answer, *MALFORMED[data])
+        assert len(answer.data) < 10_000, "a refusal repeats what was sent"
+        assert body["detail"]
 
 
 @pytest.mark.parametrize(

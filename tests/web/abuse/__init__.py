@@ -1,0 +1,1 @@
+"""What nobody sends in good faith, one kind of abuse per module, against the whole API."""
