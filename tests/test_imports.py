@@ -45,7 +45,7 @@ MAY_IMPORT = {
 COMPANION = ("comfy_runner/companion/",)
 
 HOMES = {
-    "aiohttp": COMPANION,
+    "aiohttp": (*COMPANION, "memory_snapshot_helper/"),
     "apispec": ("web/description/",),
     "blinker": ("tasks/framework/",),
     "av": ("comfy_runner/facts.py",),
@@ -62,6 +62,7 @@ HOMES = {
     "marshmallow": ("web/", "apps/schema.py"),
     "modal": (
         "modal_app.py",
+        "commands/modal_lookup.py",
         "tasks/framework/backends/modal.py",
         "tasks/framework/stores/modal_dict.py",
     ),
@@ -90,6 +91,7 @@ HOMES = {
     "werkzeug": ("web/",),
 }
 ENVIRONMENT = {"os.environ", "os.environb", "os.getenv"}
+READERS = ("settings/__init__.py", "memory_snapshot_helper/prestartup_script.py")
 
 
 @dataclass(frozen=True)
@@ -159,8 +161,8 @@ def complaint(arrow: Arrow, ours: set[str]) -> str | None:
     """Say what is wrong with an arrow; None if nothing is."""
     top = arrow.target.split(".", maxsplit=1)[0]
     if arrow.target in ENVIRONMENT:
-        reader = "settings/__init__.py"
-        return None if arrow.file == reader else f"only {reader} reads the environment"
+        readers = " and ".join(READERS)
+        return None if arrow.file in READERS else f"only {readers} read the environment"
     if arrow.package not in MAY_IMPORT:
         return f"{arrow.package} has no row in the table of who may import whom"
     if top in ours:

@@ -17,7 +17,7 @@ NESTING = 3
 POSITIONAL = 5
 DOCSTRING_LINE = 99
 NAMELESS = {"base", "common", "helper", "helpers", "manager", "misc", "util", "utils"}
-ENTRY_POINTS = {"manage.py", "modal_app.py"}
+ENTRY_POINTS = {"manage.py", "modal_app.py", "prestartup_script.py"}
 
 BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match, ast.AsyncFor, ast.AsyncWith)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
