@@ -37,6 +37,8 @@ def job_document(job: Job, link: Callable[[str], str]) -> dict[str, Any]:
         "created_at": timestamp(job.created_at),
         "started_at": timestamp(job.started_at),
         "completed_at": timestamp(job.completed_at),
+        "timings": job.timings.to_json(),
+        "cost": job.cost and job.cost.to_json(),
         "user_id": job.user_id,
         "retry_of": job.retry_of,
         "webhook": job.webhook

@@ -11,6 +11,7 @@ from comfy_runner.progress import Snapshot
 from comfy_runner.work import Work
 from comfy_runner.worker import ComfyWorker
 from tasks.framework import current, task
+from tasks.metering import metered
 from tasks.webhook_events import Announcer, announcing
 from tasks.webhook_target import WEBHOOK
 
@@ -24,7 +25,7 @@ def run_workflow(comfy: ComfyWorker, request: Mapping[str, Any]) -> dict[str, An
     """
     work = Work.from_json(request)
     job_id = current.id or str(uuid.uuid4())
-    with announcing(job_id, current.headers.get(WEBHOOK)) as announcer:
+    with metered(comfy), announcing(job_id, current.headers.get(WEBHOOK)) as announcer:
         outputs = comfy.run(work, job_id=job_id, listener=_Reporter(announcer))
     return {"outputs": [output.to_json() for output in outputs]}
 

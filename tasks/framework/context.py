@@ -105,6 +105,12 @@ class Current:
         return context.attempt if context else 0
 
     @property
+    def created(self) -> float | None:
+        """When the run was sent, in seconds since 1970, or None outside of a run."""
+        context = running.get()
+        return context.job.created if context else None
+
+    @property
     def headers(self) -> dict[str, Any]:
         """The headers that the run was sent with."""
         context = running.get()

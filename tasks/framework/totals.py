@@ -17,6 +17,10 @@ WAIT, RUN = "wait", "run"
 """The times of a run: until its first attempt began, or until it ended without one; and from
 there to its end, with the pauses between its attempts."""
 
+PARTS, PART = "times", "part."
+"""Under which name a body keeps seconds of its own by name, as ``current.keep(times={...})``, to
+have them counted too; and what they are told apart by where all are counted."""
+
 
 @dataclass(frozen=True)
 class Times:
@@ -45,6 +49,8 @@ class Totals:
 
     waits: Mapping[State, Times] = field(default_factory=dict)
     runs: Mapping[State, Times] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[State, Times]] = field(default_factory=dict)
+    """The times that bodies have kept, by their names."""
 
 
 Tally = tuple[str, str, float]
@@ -57,6 +63,7 @@ def tallies(final: Final) -> dict[Tally, float]:
     times = {WAIT: began - final.created}
     if final.started:
         times[RUN] = final.ended - final.started
+    times |= {f"{PART}{name}": seconds for name, seconds in final.kept.get(PARTS, {}).items()}
     # the clocks of two machines may differ
     told = {name: max(0.0, seconds) for name, seconds in times.items()}
     return {(final.state.value, name, bound(seconds)): seconds for name, seconds in told.items()}
@@ -71,7 +78,8 @@ def add_up(rows: Iterable[tuple[Tally, int, float]]) -> Totals:
     """Put totals together from tallies with their counts and seconds."""
     found: dict[str, dict[State, Times]] = {WAIT: {}, RUN: {}}
     for (state, name, longest), count, seconds in rows:
-        of_name = found[name]
+        of_name = found.setdefault(name, {})
         key = State(state)
         of_name[key] = of_name.get(key, Times()).plus(longest, count, seconds)
-    return Totals(waits=found[WAIT], runs=found[RUN])
+    parts = {name.removeprefix(PART): times for name, times in found.items() if PART in name}
+    return Totals(waits=found[WAIT], runs=found[RUN], parts=parts)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from comfy_runner.outputs import Output
 from tasks.framework import State
 from tasks.framework.reading import Reading
+from tasks.metering import Timings, Use
 from tasks.webhook_target import WEBHOOK, Webhook
 
 RETRY_OF = "retry_of"
@@ -62,7 +63,8 @@ class Job:
 
     ``outputs`` grow while the job runs, and those of a job that failed later stay. ``error`` is
     set once the job has ended in any way but well. ``queue_position`` counts from 1, and like
-    ``estimated_wait_seconds`` is known only of a queued job that was read by itself.
+    ``estimated_wait_seconds`` is known only of a queued job that was read by itself. ``cost`` is
+    what an ended job had of a worker that has a price, or at least a name.
     """
 
     job_id: str
@@ -84,6 +86,8 @@ class Job:
     estimated_wait_seconds: int | None = None
     retry_of: str | None = None
     webhook: Webhook | None = None
+    timings: Timings = field(default_factory=Timings)
+    cost: Use | None = None
 
     @property
     def ended(self) -> bool:
@@ -116,6 +120,8 @@ class Job:
             user_id=reading.owner,
             retry_of=reading.headers.get(RETRY_OF),
             webhook=Webhook.from_json(told) if (told := reading.headers.get(WEBHOOK)) else None,
+            timings=Timings.of(reading),
+            cost=use if (use := Use.of(reading)) and use.gpu else None,
         )
 
 

@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from comfy_runner.awakening import Awakening
 from comfy_runner.outputs import Output
 from comfy_runner.safe_http import Outbound, Resolver, resolve
+from comfy_runner.stopwatch import Stopwatch
 from comfy_runner.work import Listener, Work
 from comfy_runner.worker import ComfyWorker
 from settings import Settings
@@ -40,8 +42,14 @@ def nothing(_: Listener) -> tuple[Output, ...]:
 class FakeComfy(ComfyWorker):
     """Stands for a ComfyUI: a job does what `script` says."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script = nothing) -> None:
         self.script = script
+        self.awakening = Awakening()
+        self.timed = Stopwatch()
+
+    @property
+    def stopwatch(self) -> Stopwatch:
+        return self.timed
 
     def boot(self) -> None:
         pass

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from comfy_runner.outputs import Output
 from tasks.jobs import JobError, Status
+from tasks.metering import Timings
 from tests.web.memory_jobs import MemoryJobs, a_job
 from tests.web.problems import problem
 
@@ -26,6 +27,7 @@ def test_a_running_job_is_told_as_documented(client: FlaskClient, jobs: MemoryJo
         logs=("[20:01:02] Job started", "[20:01:03] é"),
         started_at=datetime(2026, 1, 2, 5, 4, 6, tzinfo=timezone(timedelta(hours=2))),
         user_id="u1",
+        timings=Timings(waiting=1.50001, wake=1.0, warm_up=0.0),
     )
     response = client.get("/v1/jobs/job-1")
     assert response.status_code == 200
@@ -47,6 +49,17 @@ def test_a_running_job_is_told_as_documented(client: FlaskClient, jobs: MemoryJo
         "created_at": "2026-01-02T03:04:05.678Z",
         "started_at": "2026-01-02T03:04:06.000Z",
         "completed_at": None,
+        "timings": {
+            "waiting": 1.5,
+            "restore": None,
+            "wake": 1.0,
+            "warm_up": 0.0,
+            "inputs": None,
+            "model_load": None,
+            "run": None,
+            "upload": None,
+        },
+        "cost": None,
         "user_id": "u1",
         "retry_of": None,
         "webhook": None,

@@ -80,6 +80,25 @@ OUTPUT = whole(
     },
     optional=("text",),
 )
+TIMINGS: Shape = whole(
+    {
+        "waiting": optional(NUMBER, "Until a worker took it, but for that worker's own start."),
+        "restore": optional(NUMBER, "Of that worker's memory from its snapshot."),
+        "wake": optional(NUMBER, "Until that worker could work; 0 if it could before."),
+        "warm_up": optional(NUMBER, "The workflow that a worker runs once before its first job."),
+        "inputs": optional(NUMBER, "Placing the input files."),
+        "model_load": optional(NUMBER, "Reading models, and moving them to the GPU."),
+        "run": optional(NUMBER, "The rest, from its start to its end."),
+        "upload": optional(NUMBER, "Waiting for outputs after the last node."),
+    }
+)
+COST: Shape = whole(
+    {
+        "gpu": {"type": "string", "description": "What it was computed on, such as L40S."},
+        "gpu_seconds": NUMBER,
+        "usd": optional(NUMBER, "An estimate by the deployment's prices, if it has them."),
+    }
+)
 PLACE = whole(
     {"pointer": TEXT, "parameter": TEXT, "detail": TEXT}, optional=("pointer", "parameter")
 )
@@ -103,6 +122,8 @@ SHAPES: dict[str, Shape] = {
             "outputs": listed(ref("Output")),
             "logs": listed(TEXT),
             "created_at": MOMENT,
+            "timings": {**TIMINGS, "description": "Where its time went, in seconds."},
+            "cost": _or_null(COST),
             "user_id": optional(TEXT),
             "retry_of": optional(TEXT),
             "webhook": _or_null(
