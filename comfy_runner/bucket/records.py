@@ -15,7 +15,8 @@ from comfy_runner.errors import StorageFailed
 LONGEST_KEY = 900
 """How many characters a key has at most; S3 takes 1024 bytes, of which a prefix needs some."""
 
-_KEY = re.compile(rf"[A-Za-z0-9._+@/-]{{1,{LONGEST_KEY}}}")
+# a dot or two between slashes would be taken for a way through directories
+_KEY = re.compile(rf"(?!/)(?!(?:.*/)?\.\.?(?:/|\Z))[A-Za-z0-9._+@/-]{{1,{LONGEST_KEY}}}")
 _PATIENCE_SECONDS = 30.0
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS records(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID"
@@ -116,5 +117,6 @@ def check_record_key(key: str) -> None:
     """Raise InvalidKey unless the key, or the beginning of one, is made of plain characters."""
     if not _KEY.fullmatch(key):
         raise InvalidKey(
-            f"key {key[:100]!r}: use 1 to {LONGEST_KEY} characters of A-Z a-z 0-9 . _ + @ - /"
+            f"key {key[:100]!r}: use 1 to {LONGEST_KEY} characters of A-Z a-z 0-9 . _ + @ - /, "
+            "but no slash first, and no dot or two alone between slashes"
         )

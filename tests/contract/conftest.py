@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from comfy_runner.bucket import LocalRecords
+from comfy_runner.bucket.s3_client import S3Address
+from comfy_runner.bucket.s3_records import S3Records
 from tasks.framework.archives import Archive
+from tasks.framework.archives.bucket import BucketArchive
 from tasks.framework.archives.memory import MemoryArchive
 from tasks.framework.archives.sqlite import SqliteArchive
 from tasks.framework.stores import Store
@@ -20,6 +25,7 @@ STORES: dict[str, Callable[[Path], Store]] = {
 ARCHIVES: dict[str, Callable[[Path], Archive]] = {
     "memory": lambda path: MemoryArchive(),
     "sqlite": lambda path: SqliteArchive(path / "tasks.db"),
+    "bucket": lambda path: BucketArchive(LocalRecords(path / "records.db")),
 }
 
 
@@ -28,6 +34,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return STORES[request.param](tmp_path)
 
 
-@pytest.fixture(params=ARCHIVES)
+@pytest.fixture(params=[*ARCHIVES, pytest.param("s3", marks=pytest.mark.live)])
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
+    if request.param == "s3":
+        address: S3Address = request.getfixturevalue("s3_address")
+        return BucketArchive(S3Records(replace(address, prefix="app/")))
     return ARCHIVES[request.param](tmp_path)
