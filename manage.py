@@ -7,12 +7,16 @@ from typing import Any
 
 import click
 
+from apps import AppError
 from comfy_runner.errors import ComfyError
 from commands.comfyui import comfyui
 from commands.configuration import settings
 from commands.demo import demo
 from commands.jobs import jobs
 from commands.keys import keys
+from commands.modal_deploy import deploy, logs, stop, url, warm
+from commands.modal_secrets import secrets
+from commands.modal_verify import verify
 from commands.serve import serve, worker
 from commands.submit import submit
 from commands.tasks import tasks
@@ -21,7 +25,7 @@ from commands.webhooks import webhooks
 from settings import SettingsError
 from web.client import ClientError
 
-EXPECTED = (SettingsError, ClientError, ComfyError)
+EXPECTED = (SettingsError, AppError, ClientError, ComfyError)
 
 
 class Manage(click.Group):
@@ -42,7 +46,10 @@ def main() -> None:
     """Run ComfyUI as a service: serve the job API, submit workflows, look after jobs."""
 
 
-for command in (serve, worker, submit, jobs, keys, webhooks, tasks, settings, comfyui, demo):
+HERE = (serve, worker, submit, jobs, keys, webhooks, tasks, settings, comfyui, demo)
+ON_MODAL = (deploy, verify, warm, url, logs, secrets, stop)
+
+for command in (*HERE, *ON_MODAL):
     main.add_command(command)
 
 

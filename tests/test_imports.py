@@ -64,6 +64,7 @@ HOMES = {
         "modal_app.py",
         "commands/modal_lookup.py",
         "tasks/framework/backends/modal.py",
+        "tasks/framework/backends/modal_seat.py",
         "tasks/framework/stores/modal_dict.py",
     ),
     "nodes": COMPANION,
