@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,9 +82,13 @@ class _Work:
 
 def _tell(what: Plan, report: Report) -> None:
     if what.present:
-        report(f"{len(what.present)} models are there already.")
+        report(f"There already: {_count(what.present)}.")
     if what.wanted:
-        report(f"{len(what.wanted)} models to fetch, {gigabytes(what.missing_bytes)}.")
+        report(f"{_count(what.wanted)} to fetch, {gigabytes(what.missing_bytes)}.")
+
+
+def _count(models: Sized) -> str:
+    return "1 model" if len(models) == 1 else f"{len(models)} models"
 
 
 def _carry_out(what: Plan, work: _Work) -> Pulled:
