@@ -19,8 +19,9 @@ CHECKOUT = "/opt/ComfyUI"
 OF_ONE_MACHINE = frozenset(
     {
         *("APP_FILE", "DATA_DIR", "HOST", "PORT", "WORKERS", "WEBHOOK_WORKERS", "MODELS_DIR"),
-        *("COMFYUI_DIR", "COMFYUI_PYTHON", "COMFYUI_DEVICE", "COMFYUI_ARGUMENTS"),
+        *("COMFYUI_DIR", "COMFYUI_PYTHON", "COMFYUI_DEVICE"),
         *("COMFYUI_API_URL", "COMFYUI_API_KEY"),
+        *("R2_ENDPOINT_URL", "R2_BUCKET_NAME"),  # these come with the secret
     }
 )
 """Settings that say something of the deployer's own machine, and nothing of containers."""
@@ -33,7 +34,7 @@ def container_environment(app: App, environ: Mapping[str, str]) -> dict[str, str
     Modal's own, and for what concerns one machine only.
     """
     if APP in environ:  # this is a container: it says again what it was told
-        return {name: environ[name] for name in _told(environ)}
+        return {name: environ[name] for name in _told(app) if name in environ}
     chosen = {
         setting.name: environ[setting.name].strip()
         for setting in SETTINGS
@@ -65,6 +66,6 @@ def _of_app(app: App) -> dict[str, str]:
     }
 
 
-def _told(environ: Mapping[str, str]) -> list[str]:
-    known = {setting.name for setting in SETTINGS if not setting.secret} | {APP}
-    return [name for name in sorted(known) if name in environ]
+def _told(app: App) -> list[str]:
+    known = {setting.name for setting in SETTINGS if not setting.secret}
+    return sorted({*known, *_of_app(app), APP})

@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -39,6 +39,16 @@ def configured(chosen: Settings, stream: TextIO | None = None) -> Iterator[None]
         root.removeHandler(handler)
         for logger, level in before:
             logger.setLevel(level)
+
+
+def start(chosen: Settings) -> None:
+    """Log as the settings say for as long as this process lives; the first call decides."""
+    if not _STARTED:
+        _STARTED.append(configured(chosen))
+        _STARTED[0].__enter__()
+
+
+_STARTED: list[AbstractContextManager[None]] = []
 
 
 class JsonLines(logging.Formatter):

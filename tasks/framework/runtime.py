@@ -40,6 +40,10 @@ class Runtime:
             raise TypeError(f"the factory for {kind.__name__} made a {type(held).__name__}")
         return held
 
+    def adopt(self, worker: Worker) -> None:
+        """Use a worker that was started elsewhere, and close it at the end."""
+        self._workers[type(worker)] = worker
+
     def close(self) -> None:
         """Close every worker that was started."""
         while self._workers:
