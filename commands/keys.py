@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import click
 
-from commands.tasks import Data, json_option, with_data
+from commands.tasks import json_option
 from commands.terminal import print_table, printable
+from commands.where import Data, with_data
 from tasks.keys import READ, SCOPES, WRITE, Key, UnknownKey, create, list_keys, revoke
 
 
@@ -17,7 +18,8 @@ from tasks.keys import READ, SCOPES, WRITE, Key, UnknownKey, create, list_keys, 
 def keys() -> None:
     """Make, list and revoke keys for callers, beside the master key API_KEY.
 
-    These commands work on the data directory itself and need no running server. To replace a
+    These commands work on the records themselves, here or with --app on Modal, and need no
+    running server. To replace a
     key, make a second one for the same user, put it in place, and revoke the first.
     """
 

@@ -33,13 +33,8 @@ class Target:
     app: App
     environ: Mapping[str, str] = field(repr=False)
     """What a child process gets: this process's environment over `.env`."""
-
-    @property
-    def option(self) -> str:
-        """What to add to a further command that is about this app too."""
-        chosen = "" if self.file == apps.DEFAULT else f" --app {self.file}"
-        environment = self.environ.get("MODAL_ENVIRONMENT", "")
-        return f"{chosen} --env {environment}" if environment else chosen
+    option: str = ""
+    """What to add to a further command that is about this app too."""
 
 
 def target_of(app_file: Path | None, environment: str | None) -> Target:
@@ -54,9 +49,11 @@ def target_of(app_file: Path | None, environment: str | None) -> Target:
     file = app_file or (Path(named) if named else apps.DEFAULT)
     app = apps.load(file).with_environment(environ)
     environ["APP_FILE"] = str(file.absolute())
+    option = f" --app {app_file}" if app_file else ""
     if environment:
         environ["MODAL_ENVIRONMENT"] = environment
-    return Target(file, app, environ)
+        option += f" --env {environment}"
+    return Target(file, app, environ, option)
 
 
 def with_target(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,24 +1,16 @@
-"""The commands that look after the runs of every task, in the data directory of this machine."""
+"""The commands that look after the runs of every task, here or in an app on Modal."""
 
 from __future__ import annotations
 
-import functools
 import json
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 
-import settings
 from commands.task_views import facts_of, show_agenda, show_listing, show_survey
 from commands.terminal import printable
-from settings import Settings
-from tasks import embedded
-from tasks.framework import AsyncResult, Protocol, State, TasksError, configure, runtime
+from commands.where import Data, with_data
+from tasks.framework import AsyncResult, State
 from tasks.framework.agenda import agenda
 from tasks.framework.inspection import (
     MAX_COUNTED,
@@ -43,56 +35,12 @@ task_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@dataclass(frozen=True)
-class Data:
-    """A data directory in use: the settings it goes with, and its records."""
-
-    settings: Settings
-    protocol: Protocol
-
-
-def with_data(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the option --data, and the data directory in its place."""
-
-    @click.option(
-        "--data", type=click.Path(path_type=Path), help="Where all is kept.  [default: DATA_DIR]"
-    )
-    @functools.wraps(command)
-    def opened(*, data: Path | None, **options: Any) -> None:
-        known = settings.load()
-        chosen = known.replace(data_dir=data) if data else known
-        with open_data(chosen) as used:
-            command(data=used, **options)
-
-    return opened
-
-
-@contextmanager
-def open_data(chosen: Settings) -> Iterator[Data]:
-    """Use the records of a data directory during the block.
-
-    Raises:
-        click.ClickException: there are none, or what was asked of them cannot be done.
-    """
-    if not (chosen.data_dir / embedded.DATABASE).is_file():
-        remedy = "Name the one that `serve` uses with --data or DATA_DIR."
-        raise click.ClickException(f"There are no task records in {chosen.data_dir}. {remedy}")
-    try:
-        embedded.configure(chosen)
-        yield Data(chosen, runtime().protocol)
-    except TasksError as error:
-        raise click.ClickException(printable(str(error))) from error
-    except (OSError, sqlite3.Error) as error:
-        raise click.ClickException(f"{chosen.data_dir} cannot be used: {error}") from error
-    finally:
-        configure(None)
-
-
 @click.group()
 def tasks() -> None:
     """Look after the runs of every task: jobs, maintenance, whatever runs in the background.
 
-    These commands work on the data directory itself and need no running server.
+    These commands work on the records themselves and need no running server: those of this
+    machine, or with --app or --on modal those of an app on Modal (with its R2_... set here).
     """
 
 
@@ -234,7 +182,7 @@ def purge(*, data: Data, days: int, names: tuple[str, ...], yes: bool) -> None:
 @with_data
 def schedule(*, data: Data, as_json: bool) -> None:
     """Show the periodic tasks: when they are due, what became of the last time, and the next."""
-    found = agenda(data.protocol, embedded.periodic(data.settings))
+    found = agenda(data.protocol, data.periodic())
     if as_json:
         _print_json({"tasks": [each.to_json() for each in found]})
         return

@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from comfy_runner.bucket import BucketError
-from commands.tasks import Data, json_option, with_data
+from commands.tasks import json_option
 from commands.terminal import print_table, printable
+from commands.where import Data, with_data
 from tasks import jobs, webhook_log
 from tasks.jobs import Job, JobNotFound
 from tasks.webhook_log import Delivery
@@ -22,7 +23,8 @@ from tasks.webhook_signing import secrets_of
 def webhooks() -> None:
     """See what became of a job's events, send them anew, and print the secret that signs them.
 
-    These commands work on the data directory itself and need no running server.
+    These commands work on the records themselves, here or with --app on Modal, and need no
+    running server.
     """
 
 
@@ -60,6 +62,9 @@ def redeliver(*, data: Data, job_id: str, event: str | None) -> None:  # noqa: A
 @with_data
 def secret(*, data: Data) -> None:
     """Print the secrets that sign webhooks, one a line: give one to whoever verifies them."""
+    if data.app is not None and data.settings.webhook_secret is None:
+        place = f"It is in {data.app.secrets.api} on Modal, or was made there"
+        raise click.ClickException(f"WEBHOOK_SECRET is not set here. {place}; set it yourself.")
     try:
         found = secrets_of(data.settings.webhook_secret, data.settings.data_dir)
     except BucketError as error:
