@@ -82,6 +82,7 @@ HOMES = {
         "comfy_runner/bucket/",
         "comfy_runner/media/",
         "comfy_runner/models/",
+        "tasks/framework/stores/modal_dict.py",
         "tasks/webhook_sending.py",
     ),
     "tomlkit": ("commands/app_file.py",),

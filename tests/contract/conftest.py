@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +16,13 @@ from tasks.framework.archives.sqlite import SqliteArchive
 from tasks.framework.stores import Store
 from tasks.framework.stores.memory import MemoryStore
 from tasks.framework.stores.sqlite import SqliteStore
+from tests.modal_stand_in import StandIn, stand_in
 
 STORES: dict[str, Callable[[Path], Store]] = {
     "memory": lambda path: MemoryStore(),
     "sqlite": lambda path: SqliteStore(path / "tasks.db"),
 }
+MODAL = "modal dict"
 
 ARCHIVES: dict[str, Callable[[Path], Archive]] = {
     "memory": lambda path: MemoryArchive(),
@@ -29,8 +31,17 @@ ARCHIVES: dict[str, Callable[[Path], Archive]] = {
 }
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(scope="session")
+def modal() -> Iterator[StandIn]:
+    with stand_in() as started:
+        yield started
+
+
+@pytest.fixture(params=[*STORES, pytest.param(MODAL, marks=pytest.mark.live)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == MODAL:
+        started: StandIn = request.getfixturevalue("modal")
+        return started.store()
     return STORES[request.param](tmp_path)
 
 
