@@ -134,6 +134,18 @@ class ComfyClient:
         """Have ComfyUI drop its models and the results it kept, once it runs no prompt."""
         self._accepted(self._send("POST", "/free", {"unload_models": True, "free_memory": True}))
 
+    def set_device(self) -> dict[str, Any]:
+        """Have the memory snapshot helper give ComfyUI its GPU; return what it tells of it.
+
+        Raises:
+            ComfyUnavailable: it cannot, or cannot yet; the message says why.
+        """
+        response = self._send("POST", "/cuda/set_device", {"device": 0})
+        if response.status_code == 503:
+            reason = self._json(response).get("error", "it gives no reason")
+            raise ComfyUnavailable(f"ComfyUI has no GPU: {reason}")
+        return self._json(self._accepted(response))
+
     def companion(self, question: str) -> dict[str, Any] | None:
         """Return what our companion node tells ("state" or "validators"); None if not loaded."""
         response = self._send("GET", f"/comfyui_jobs/{question}", timeout=LOOK_SECONDS)

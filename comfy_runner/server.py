@@ -18,18 +18,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from comfy_runner import launcher
+from comfy_runner import launcher, snapshot
 from comfy_runner.client import ComfyClient
 from comfy_runner.errors import ComfyNotInstalled, ComfyUnavailable
+from comfy_runner.extra_paths import extra_paths
 from comfy_runner.installation import Installation
 
-MODEL_FOLDERS = (
-    *("audio_encoders", "checkpoints", "clip", "clip_vision", "configs", "controlnet"),
-    *("diffusers", "diffusion_models", "embeddings", "gligen", "hypernetworks"),
-    *("latent_upscale_models", "loras", "model_patches", "photomaker", "style_models"),
-    *("text_encoders", "unet", "upscale_models", "vae", "vae_approx"),
-)
-COMPANION = Path(__file__).resolve().parent / "companion"
 STOP_SECONDS = 5.0
 STARTS = 3
 LOG_TAIL_BYTES = 64 * 1024
@@ -49,8 +43,10 @@ class ComfyServer:
 
     `arguments` are further command-line flags and win over ours (port and directories have to
     stay); `start_timeout` counts seconds; `keep_metadata` has ComfyUI write workflows into the
-    files it saves. What an earlier start left in `output` and `input` is removed. `start` has to
-    be called from a thread that outlives ComfyUI: the process dies with it.
+    files it saves; `models_dir` holds models beside those of the installation. What an earlier
+    start left in `output` and `input` is removed. `start` has to be called from a thread that
+    outlives ComfyUI: the process dies with it. `hidden` says whether the last start was one
+    without the GPU.
     """
 
     def __init__(
@@ -62,6 +58,7 @@ class ComfyServer:
         arguments: Sequence[str] = (),
         start_timeout: float = 120.0,
         keep_metadata: bool = False,
+        models_dir: Path | None = None,
         choose_port: Callable[[], int] = free_port,
     ) -> None:
         self.directory = directory.absolute()
@@ -75,7 +72,9 @@ class ComfyServer:
         self._arguments = tuple(arguments)
         self._start_timeout = start_timeout
         self._keep_metadata = keep_metadata
+        self._models_dir = models_dir
         self._ready = False
+        self.hidden = False
         self._choose_port = choose_port
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -104,8 +103,10 @@ class ComfyServer:
             return f"was killed by {signal.Signals(-code).name}"
         return f"ended with exit code {code}"
 
-    def start(self) -> None:
+    def start(self, *, hide_cuda: bool = False) -> None:
         """Start the process and return at once; nothing happens if it already runs.
+
+        With `hide_cuda` it starts without a GPU, until `snapshot.give_gpu`.
 
         Raises:
             ComfyNotInstalled: the interpreter or ComfyUI's `main.py` is not there.
@@ -115,11 +116,12 @@ class ComfyServer:
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("start ComfyUI from the main thread: it dies with its thread")
         self.kill()
-        self._ready = False
+        self._ready, self.hidden = False, hide_cuda
         self._check_installation()
         self._prepare_directories()
         self.port = self._choose_port()
         shim = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid())]
+        shim += snapshot.ENVIRONMENT if hide_cuda else ()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 shim + self._command(),
@@ -151,7 +153,7 @@ class ComfyServer:
                 if starts == STARTS or not self._port_was_taken():
                     raise self._failed_start()
                 starts += 1
-                self.start()
+                self.start(hide_cuda=self.hidden)
             time.sleep(0.05)
         tail = self.log_tail()
         self.kill()
@@ -229,24 +231,14 @@ class ComfyServer:
         self._installation.front_end.mkdir(parents=True, exist_ok=True)
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
-        self._paths_file.write_text(json.dumps(self._extra_paths()))
+        paths = extra_paths(pulled=self._models_dir, installed=self._installation.models)
+        if self.hidden:
+            paths["snapshot"] = {"custom_nodes": str(snapshot.lay_out(self.directory))}
+        self._paths_file.write_text(json.dumps(paths))
 
     @property
     def _paths_file(self) -> Path:
         return self.directory / "paths.yaml"
-
-    def _extra_paths(self) -> dict[str, dict[str, str]]:
-        """Return where ComfyUI finds our companion, and models beside its own."""
-        paths = {"companion": {"custom_nodes": str(COMPANION)}}
-        models = self._installation.models
-        return paths if models is None else {**paths, **self._model_paths(models)}
-
-    @staticmethod
-    def _model_paths(models: Path) -> dict[str, dict[str, str]]:
-        """Return the folders of `models`, the usual and its own, as ComfyUI wants them told."""
-        own = {entry.name for entry in models.glob("*") if entry.is_dir()}
-        folders = {name: name for name in sorted(own.union(MODEL_FOLDERS))}
-        return {"installed": {"base_path": str(models.absolute()), **folders}}
 
     def _command(self) -> list[str]:
         home, comfy = self.directory, self._installation
@@ -266,9 +258,10 @@ class ComfyServer:
         flags = ["--disable-auto-launch", "--dont-print-server"]
         flags += ["--disable-api-nodes", "--log-stdout"]
         flags += [] if self._keep_metadata else ["--disable-metadata"]
-        flags += ["--cpu"] if self._device == "cpu" else []
+        flags += ["--cpu"] if self._device == "cpu" and not self.hidden else []
+        given = snapshot.arguments(self._arguments, comfy) if self.hidden else self._arguments
         pairs = [word for option in options.items() for word in option]
-        return [str(comfy.python), "main.py", *pairs, *flags, *self._arguments]
+        return [str(comfy.python), "main.py", *pairs, *flags, *given]
 
     def _answers(self) -> bool:
         """Whether this very process answers, and not another one that took the port first."""

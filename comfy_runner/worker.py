@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 REPORTED_LINES = 10
 
+logger = logging.getLogger(__name__)
+
 
 class ComfyWorker(Worker):
     """Runs workflows one after another on a ComfyUI of its own.
@@ -40,6 +44,10 @@ class ComfyWorker(Worker):
     `directory` belongs to this worker alone; outputs go to `bucket`; `media` bounds input files;
     `on_catalog` gets what nodes and models there are, in a thread, after every wake and whenever
     models change; the rest is as in `ComfyServer`. `awakening` tells when it became able to work.
+
+    With `snapshot`, ComfyUI starts without a GPU in `boot`, after which the process's memory may
+    be saved, and gets it in `wake`. What makes that impossible, in either, is told in `fell_back`,
+    and ComfyUI is started as usual in `wake`.
     """
 
     pool: ClassVar[str] = "comfy"
@@ -58,8 +66,10 @@ class ComfyWorker(Worker):
         arguments: Sequence[str] = (),
         start_timeout: float = 120.0,
         keep_metadata: bool = False,
+        models_dir: Path | None = None,
         patience: Patience | None = None,
         on_catalog: Callable[[Catalog], None] | None = None,
+        snapshot: bool = False,
     ) -> None:
         # A web process knows this class, because a task names it, and never makes one: it should
         # not load what only a worker needs.
@@ -74,10 +84,14 @@ class ComfyWorker(Worker):
             arguments=arguments,
             start_timeout=start_timeout,
             keep_metadata=keep_metadata,
+            models_dir=models_dir,
         )
         self._runner: Runner = Runner(self.server, bucket, media, patience=patience)
         self._watch = CatalogWatch(lambda: self.server.url, on_catalog) if on_catalog else None
         self.awakening = Awakening()
+        self.fell_back: str | None = None
+        self._snapshot = snapshot
+        self._gpu_expected = device == "gpu"
 
     @property
     def stopwatch(self) -> Stopwatch:
@@ -88,26 +102,32 @@ class ComfyWorker(Worker):
         """Start ComfyUI and wait until it answers.
 
         Raises:
-            ComfyUnavailable: it did not; nothing is left running.
+            ComfyUnavailable: it did not; nothing is left running. With `snapshot` that is left to
+                `wake`, because where a snapshot is made there is no GPU to start it with.
         """
-        try:
-            with self.awakening.measure(BOOT):
-                self.server.start()
-                facts.load()  # meanwhile
-                self.server.wait_ready()
-        except BaseException:
-            self.close()
-            raise
+        self.fell_back = None
+        with self._cleaning_up(), self.awakening.measure(BOOT):
+            if not self._snapshot:
+                self._start()
+                return
+            try:
+                self._start(hide_cuda=True)
+            except ComfyUnavailable as error:
+                self._fall_back(f"ComfyUI did not start without a GPU: {error.message}", error.log)
 
     def wake(self) -> None:
-        """Start ComfyUI again if it did not live through the snapshot, and begin telling of it.
+        """Give ComfyUI its GPU, or start it if it does not live or does not take it.
+
+        What it has is told from now on.
 
         Raises:
-            ComfyUnavailable: it does not start.
+            ComfyUnavailable: it does not start; nothing is left running.
         """
-        with self.awakening.measure(WAKE):
+        with self._cleaning_up(), self.awakening.measure(WAKE):
+            if self.server.hidden and self.fell_back is None:
+                self._show_gpu()
             if not self.server.alive:
-                self.boot()
+                self._start()
         if self._watch is not None:
             self._watch.start()
 
@@ -143,6 +163,42 @@ class ComfyWorker(Worker):
             self.server.start()
         self.server.wait_ready()
         return self._runner.run(work, job_id=job_id, listener=listener)
+
+    @contextmanager
+    def _cleaning_up(self) -> Iterator[None]:
+        """Leave nothing running behind whatever breaks off the block: Modal calls no exit then."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, *, hide_cuda: bool = False) -> None:
+        self.server.start(hide_cuda=hide_cuda)
+        facts.load()  # meanwhile
+        self.server.wait_ready()
+        if hide_cuda:
+            from comfy_runner.snapshot import warm_up  # noqa: PLC0415 - as in __init__
+
+            warm_up(self.server.url)
+
+    def _show_gpu(self) -> None:
+        from comfy_runner.snapshot import GPU_SECONDS, give_gpu  # noqa: PLC0415 - as in __init__
+
+        if not self.server.alive:
+            self._fall_back(f"ComfyUI {self.server.ending} after its start without a GPU")
+            return
+        try:
+            give_gpu(self.server.url, seconds=GPU_SECONDS if self._gpu_expected else 0.0)
+        except ComfyUnavailable as error:
+            self._fall_back(error.message)
+
+    def _fall_back(self, reason: str, log: Sequence[str] = ()) -> None:
+        logger.warning("no use is made of a memory snapshot: %s", reason)
+        for line in log[-REPORTED_LINES:]:
+            logger.warning("ComfyUI's log: %s", line)
+        self.fell_back = reason
+        self.server.kill()
 
     @staticmethod
     def _report(error: ComfyError) -> Iterator[str]:
