@@ -138,10 +138,21 @@ def _of_ended(totals: Totals) -> Iterator[Metric]:
     )
     for status, states in STATES.items():
         waited, ran = _sum(totals.waits, states), _sum(totals.runs, states)
-        _add(waits, status, waited)
-        _add(runs, status, ran)
+        _add(waits, [status], waited)
+        _add(runs, [status], ran)
         seconds.add_metric([status], ran.seconds)
-    yield from (waits, runs, seconds)
+    yield from (waits, runs, seconds, _of_parts(totals))
+
+
+def _of_parts(totals: Totals) -> Metric:
+    parts = HistogramMetricFamily(
+        "comfyui_job_part_seconds",
+        "Time that jobs spent on parts of their waiting and their run, as in their timings.",
+        labels=["part"],
+    )
+    for name, times in sorted(totals.parts.items()):
+        _add(parts, [name], _sum(times, tuple(times)))
+    return parts
 
 
 def _of_deliveries(totals: Totals) -> Metric:
@@ -158,7 +169,7 @@ def _sum(times: Mapping[State, Times], states: tuple[State, ...]) -> Times:
     return Times(counts, math.fsum(each.seconds for each in chosen))
 
 
-def _add(family: HistogramMetricFamily, status: str, times: Times) -> None:
+def _add(family: HistogramMetricFamily, labels: list[str], times: Times) -> None:
     bounds = map(floatToGoString, BOUNDS)
     buckets = list(zip(bounds, accumulate(times.counts), strict=True))
-    family.add_metric([status], buckets, sum_value=times.seconds)
+    family.add_metric(labels, buckets, sum_value=times.seconds)

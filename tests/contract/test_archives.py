@@ -144,6 +144,16 @@ def test_totals_tell_waits_and_runs_by_how_they_ended(archive: Archive) -> None:
     }
 
 
+def test_times_that_bodies_have_kept_are_counted_by_their_names(archive: Archive) -> None:
+    archive.put(final("a", kept={"times": {"model_load": 3.0, "wake": 0.0}, "other": "x"}))
+    archive.put(final("b", kept={"times": {"model_load": 4.5}}))
+
+    assert archive.totals("t").parts == {
+        "model_load": {State.SUCCEEDED: Times().plus(5.0, 2, 7.5)},
+        "wake": {State.SUCCEEDED: Times().plus(0.1, 1, 0.0)},
+    }
+
+
 def test_each_run_is_counted_once_and_stays_counted(archive: Archive) -> None:
     for _ in range(3):
         archive.put(final("a"))

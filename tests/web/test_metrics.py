@@ -109,6 +109,17 @@ def test_times_are_histograms_by_status(client: FlaskClient, operations: ToldOpe
     assert value(samples, "comfyui_worker_seconds_total", status="failed") == 0
 
 
+def test_the_parts_of_jobs_are_histograms_over_all_jobs(
+    client: FlaskClient, operations: ToldOperations
+) -> None:
+    loads = {State.SUCCEEDED: Times().plus(10.0, 2, 12.5), State.FAILED: Times().plus(5.0, 1, 3.0)}
+    operations.told = replace(NOTHING, totals=Totals(parts={"model_load": loads}))
+    samples, name = read(client), "comfyui_job_part_seconds"
+    assert value(samples, f"{name}_sum", part="model_load") == 15.5
+    assert value(samples, f"{name}_bucket", part="model_load", le="5.0") == 1
+    assert value(samples, f"{name}_count", part="model_load") == 3
+
+
 def test_webhook_deliveries_are_counted_by_outcome(
     client: FlaskClient, operations: ToldOperations
 ) -> None:

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from tasks.framework.archives.bucket_keys import counts_folder, digest, inverted_moment
 from tasks.framework.records import Final
-from tasks.framework.totals import RUN, WAIT, Tally, Totals, add_up, bound, tallies
+from tasks.framework.totals import Tally, Totals, add_up, bound, tallies
 
 SETTLED_SECONDS = 900.0
 """A count that is written so long after its record was kept is lost: it may be summed up by then.
@@ -129,7 +129,7 @@ def _told(key: str) -> Mapping[Tally, int]:
     _, _, state, *times = _name(key).split("-")
     found: dict[Tally, int] = {}
     for each in times:
-        name = WAIT if each.startswith(WAIT) else RUN
+        name = each.rstrip("0123456789")
         micros = int(each.removeprefix(name))
         found[state, name, bound(micros / _MICRO)] = micros
     return found
