@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "commands": ALL,
     "settings": (),
     "web": (
+        "apps",
         "settings",
         "tasks",
         "comfy_runner.bucket",
@@ -33,7 +34,7 @@ MAY_IMPORT = {
         "comfy_runner.validation",
         "workflows",
     ),
-    "tasks": ("settings", "tasks.framework", "comfy_runner"),
+    "tasks": ("apps", "settings", "tasks.framework", "comfy_runner"),
     "tasks.framework": (),
     "comfy_runner": ("settings", "tasks.framework.worker"),
     "comfy_runner.companion": (),
