@@ -8,6 +8,7 @@ The first part of these names is none that names a run, so that the sweep passes
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import string
@@ -23,6 +24,9 @@ SCOPES = (WRITE, READ, ADMIN)
 """What a key may be for: sending and ending jobs, looking at them, and what operators see."""
 
 DAY = 86_400.0
+
+KEPT_SECONDS = 30 * DAY
+"""How long a key that is no longer good stays in the list, for who wonders why it is refused."""
 
 LONGEST_OWNER = 200
 """How many characters the id of a user has at most, as in a submission."""
@@ -63,6 +67,14 @@ class Key:
     def valid(self, now: float) -> bool:
         """Tell whether it lets anybody in at that moment."""
         return self.revoked is None and (self.expires is None or now < self.expires)
+
+    @property
+    def ended(self) -> float:
+        """Since when it lets nobody in, or will; infinity if nothing is known of that."""
+        return min(
+            math.inf if self.revoked is None else self.revoked,
+            math.inf if self.expires is None else self.expires,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return what is recorded when it is made."""
@@ -143,7 +155,7 @@ def find(key_id: str) -> Key | None:
 
 
 def list_keys() -> list[Key]:
-    """Return every key that was ever made, the newest first."""
+    """Return every key that is not forgotten yet, the newest first."""
     found = dict(runtime().protocol.store.scan("key:"))
     keys = [
         Key.of(
@@ -178,6 +190,23 @@ def note_use(key_id: str) -> None:
     """Write down that a key was used just now."""
     protocol = runtime().protocol
     protocol.store.put(f"key:{key_id}:used", {"at": protocol.clock()})
+
+
+def forget_ended() -> int:
+    """Drop the keys that have let nobody in for `KEPT_SECONDS`; return how many."""
+    protocol = runtime().protocol
+    names = [name for name, _ in protocol.store.scan("key:")]
+    known = list_keys()
+    old = [key.id for key in known if protocol.clock() - key.ended >= KEPT_SECONDS]
+    for key_id in old:
+        # the key before what says that it is revoked: it is never good again, whatever happens
+        marks = (f"key:{key_id}:{each}" for each in ("revoked", "used"))
+        protocol.store.delete(f"key:{key_id}", *marks)
+    there = {key.id for key in known}
+    # left by who died between, or noted a use just then
+    left = [name for name in names if name.split(":")[1] not in there]
+    protocol.store.delete(*left)
+    return len(old)
 
 
 def _check(owner: str | None, scopes: Collection[str]) -> None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from comfy_runner.bucket import Bucket
 from comfy_runner.media import FOLDER
 from settings import Settings
+from tasks import keys
 from tasks.framework import runtime, task
+from tasks.framework.stores import Store
 from tasks.framework.task import registry
 from tasks.framework.tick import purge as purge_records
 from tasks.framework.tick import tick as sweep
@@ -24,6 +26,10 @@ PERIODIC_RETENTION = DAY
 
 MEDIA_RETENTION = 2 * DAY
 """How long an input file stays beyond the longest time that a job may wait and run."""
+
+LASTING = ("key:", "catalogue:", "secret:", "slot:")
+"""What is to last for as long as it is wanted, and what a long job holds: the sweep of every
+minute reads all else that may become older than a week."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,23 @@ def purge() -> int:
     for declared in list(registry.values()):
         if declared.period:
             dropped += protocol.archive.purge(task=declared.name, before=before)
-    dropped += forget_keys()
+        protocol.archive.totals(declared.name)  # reading them sums up what has gathered
+    dropped += forget_keys() + keys.forget_ended()
+    keep_alive(protocol.store)
     for files in _files:
         before = protocol.clock() - files.seconds
         dropped += files.open_bucket().purge(FOLDER, before=before)
     return dropped
+
+
+def keep_alive(store: Store) -> int:
+    """Read each record that is to last, by itself; return how many there are.
+
+    A store may drop what nobody has read or written for long: after a week, modal.Dict does
+    (https://modal.com/docs/guide/dicts), and a scan may not count as reading. What belongs to a
+    key is read before the key itself, lest what revokes it is dropped first.
+    """
+    names = [name for prefix in LASTING for name, _ in store.scan(prefix)]
+    for name in sorted(names, reverse=True):
+        store.get(name)
+    return len(names)

@@ -26,9 +26,14 @@ def secrets_of(configured: str | None, data_dir: Path) -> tuple[str, ...]:
         BucketError: The kept secret is not as it was made.
     """
     if configured:
-        return tuple(each for each in re.split(r"[\s,]+", configured) if each)
+        return configured_secrets(configured)
     kept = read_secret(data_dir / "webhook_secret")
     return (PREFIX + base64.b64encode(kept).decode(),)
+
+
+def configured_secrets(text: str) -> tuple[str, ...]:
+    """Return the secrets of WEBHOOK_SECRET, which blanks or commas part."""
+    return tuple(each for each in re.split(r"[\s,]+", text) if each)
 
 
 def signed(event_id: str, moment: float, body: bytes, secrets: Sequence[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from tasks.framework.stores import Json
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS records(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID"
 
-FLUSHED = ("job:", "final:", "stop:", "key:")
+FLUSHED = ("job:", "final:", "stop:", "key:", "secret:")
 """What somebody has been told and a power cut may not take back: flushed to the disk.
 
 A slot is on the disk with the job that follows it. A claim means nothing after a power cut,
