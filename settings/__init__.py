@@ -18,7 +18,16 @@ from settings.env_file import read_env_file
 from settings.errors import SettingsError
 from settings.kinds import Setting, Value
 
-__all__ = ["SETTINGS", "Setting", "Settings", "SettingsError", "environment", "example", "load", "read_env_file"]
+__all__ = [
+    "SETTINGS",
+    "Setting",
+    "Settings",
+    "SettingsError",
+    "environment",
+    "example",
+    "load",
+    "read_env_file",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +200,11 @@ class Settings:
         if problems:
             raise SettingsError(problems)
         return settings
+
+    @property
+    def models_place(self) -> Path:
+        """Where models are: MODELS_DIR, or else the folder `models` of DATA_DIR."""
+        return self.models_dir or self.data_dir / "models"
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with `changes`, which are not checked."""

@@ -143,6 +143,7 @@ def _comfy_worker(settings: Settings, name: str) -> ComfyWorker:
         arguments=shlex.split(settings.comfyui_arguments),
         start_timeout=settings.comfyui_start_timeout_seconds,
         keep_metadata=settings.comfyui_metadata == "keep",
+        models_dir=settings.models_place,
         on_catalog=lambda catalog: catalogue.publish(catalog, bucket),
     )
 

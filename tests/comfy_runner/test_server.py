@@ -159,6 +159,22 @@ def test_models_are_told_to_comfyui_folder_by_folder(
     assert told["checkpoints"] == "checkpoints"
 
 
+def test_pulled_models_are_told_before_those_that_came_with_the_installation(
+    stand_in: Callable[[str], Installation], tmp_path: Path
+) -> None:
+    for folder in ("pulled/own_models", "pulled/.pull", "installed"):
+        (tmp_path / folder).mkdir(parents=True)
+    installation = replace(stand_in("pass"), models=tmp_path / "installed")
+    server = ComfyServer(installation, tmp_path / "home", models_dir=tmp_path / "pulled")
+    server.start()
+    server.wait_exit(30)
+    told = json.loads((tmp_path / "home" / "paths.yaml").read_text())
+    assert list(told) == ["companion", "pulled", "installed"]
+    assert told["pulled"]["base_path"] == str(tmp_path / "pulled")
+    assert {"own_models", "loras"} <= set(told["pulled"])
+    assert ".pull" not in told["pulled"]
+
+
 def test_comfyui_finds_our_companion_without_any_models_of_ours(
     serve: Callable[..., ComfyServer], tmp_path: Path
 ) -> None:
