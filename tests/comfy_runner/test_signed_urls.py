@@ -58,22 +58,58 @@ def test_a_text_that_moves_from_one_part_to_the_next_is_refused(place: Place) ->
             place.bucket.verify(*changed, signature)
 
 
-@given(st.data())
-def test_any_change_to_a_signed_url_is_refused(data: st.DataObject) -> None:
+SEGMENTS = st.from_regex(r"(?!\.)[A-Za-z0-9._+-]{1,40}", fullmatch=True)
+KEYS = st.lists(SEGMENTS, min_size=1, max_size=5).map("/".join)
+LIFETIMES = st.integers(1, 604_800)
+SECRETS = st.binary(min_size=32, max_size=32)
+ANY_CHARACTER = st.characters(codec=None, exclude_categories=())
+
+
+@given(KEYS, LIFETIMES, SECRETS, st.floats(0, 2**40))
+def test_any_signed_url_is_known_to_its_bucket_for_just_its_lifetime(
+    key: str, ttl_seconds: int, secret: bytes, now: float
+) -> None:
+    clock = Clock(now)
+    bucket = LocalBucket(Path("unused"), secret, clock)
+    asked = parts(bucket.url(key, ttl_seconds=ttl_seconds))
+    assert asked[0] == key
+    clock.now = int(now) + ttl_seconds - 1
+    with pytest.raises(NoSuchFile):  # all was right but that there is no file
+        bucket.verify(*asked)
+    clock.now += 1
+    with pytest.raises(Expired):
+        bucket.verify(*asked)
+
+
+@given(KEYS, LIFETIMES, st.data())
+def test_any_change_to_a_signed_url_is_refused(
+    key: str, ttl_seconds: int, data: st.DataObject
+) -> None:
     bucket = LocalBucket(Path("unused"), SECRET, Clock())
-    changed = list(parts(bucket.url(KEY, ttl_seconds=60)))
+    changed = list(parts(bucket.url(key, ttl_seconds=ttl_seconds)))
     which = data.draw(st.integers(0, 2))
     text = changed[which]
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 2)))
-    inserted = data.draw(st.text(st.characters(codec=None, exclude_categories=()), max_size=2))
+    inserted = data.draw(st.text(ANY_CHARACTER, max_size=2))
     changed[which] = text[:start] + inserted + text[end:]
-    if changed[which] == text:
-        with pytest.raises(NoSuchFile):
-            bucket.verify(*changed)
-    else:
+    refusal = NoSuchFile if changed[which] == text else BadSignature
+    with pytest.raises(refusal):
+        bucket.verify(*changed)
+
+
+@given(KEYS, KEYS, LIFETIMES, SECRETS, SECRETS)
+def test_no_signature_is_good_for_another_key_or_another_bucket(
+    one: str, other: str, ttl_seconds: int, secret: bytes, stranger: bytes
+) -> None:
+    bucket = LocalBucket(Path("unused"), secret, Clock())
+    key, expires, signature = parts(bucket.url(one, ttl_seconds=ttl_seconds))
+    if other != one:
         with pytest.raises(BadSignature):
-            bucket.verify(*changed)
+            bucket.verify(other, expires, signature)
+    if stranger != secret:
+        with pytest.raises(BadSignature):
+            LocalBucket(Path("unused"), stranger, Clock()).verify(key, expires, signature)
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])

@@ -16,6 +16,8 @@ from tests.web.conftest import KEY
 from tests.web.memory_jobs import MemoryJobs
 from tests.web.problems import problem
 from web import create_app
+from web.errors import BodyError
+from web.v1.pointing import as_sent
 
 NUMBER = ["INT", {"default": 8, "min": 8, "max": 64}]
 CATALOG = Catalog(
@@ -128,6 +130,28 @@ def test_a_model_that_is_not_there_has_a_code_of_its_own(client: FlaskClient) ->
     )
     assert list(found) == ["/workflow/1/inputs/model_name"]
     assert "four.pth" in found["/workflow/1/inputs/model_name"]
+
+
+def test_a_fault_of_a_named_workflow_points_at_what_was_sent_of_it(client: FlaskClient) -> None:
+    params = {"prompt": "fog"}
+    body = problem(post(client, {"name": "text_to_image"}, params=params), 422, "invalid_workflow")
+    assert {each["pointer"] for each in body["errors"]} == {"/workflow/name"}
+    assert "node 1" in body["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "place"),
+    [
+        ({"workflow": {"name": "text_to_image"}, "params": {"steps": 1}}, "/params/steps"),
+        ({"workflow": {"name": "text_to_image"}, "params": {"seed": 1}}, "/workflow/name"),
+        ({"workflow": {"name": "text_to_image"}}, "/workflow/name"),
+        ({"workflow": {"nodes": [{"id": 5}]}}, "/workflow"),
+        ({"workflow": {"5": {"inputs": {"steps": 1}}}}, "/workflow/5/inputs/steps"),
+    ],
+)
+def test_a_fault_of_what_was_made_of_a_body_points_into_the_body(sent: Any, place: str) -> None:
+    (found,) = as_sent(sent, [BodyError("/workflow/5/inputs/steps", "is odd")])
+    assert found == BodyError(place, "is odd")
 
 
 def test_a_media_name_stands_for_a_file_that_is_in_no_list(

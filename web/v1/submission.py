@@ -16,6 +16,7 @@ from comfy_runner.validation import validate
 from web.errors import BodyError, ProblemError
 from web.v1 import named, schemas, webhooks
 from web.v1.earlier_outputs import EarlierOutputs, FindJob, Refused
+from web.v1.pointing import as_sent
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Reception:
         Raises:
             ProblemError: 422 with everything that is wrong, shape, workflow and files at once.
         """
+        sent = body
         body, naming_faults = named.expanded(body)
         # a workflow that could not be found has no form to look at
         body, faults = (body, naming_faults) if naming_faults else self._form(body)
@@ -57,7 +59,7 @@ class Reception:
         if faults:
             detail = "The workflow cannot run as it is; see errors."
             raise _invalid_workflow(detail, faults, media_faults)
-        filled = self._filled(asked, media_faults)
+        filled = self._filled(asked, media_faults, sent)
         if media_faults:
             detail = "The input files cannot be used; see errors."
             raise ProblemError(422, code, detail, errors=media_faults)
@@ -82,8 +84,10 @@ class Reception:
             return body, _pointed(error, "/workflow")
         return body, []
 
-    def _filled(self, asked: schemas.Submission, media_faults: Sequence[BodyError]) -> Graph:
-        """Return the workflow with the overrides in it."""
+    def _filled(
+        self, asked: schemas.Submission, media_faults: Sequence[BodyError], sent: object
+    ) -> Graph:
+        """Return the workflow with the overrides in it; `sent` is the body as it came."""
         names = [each.name for each in asked.media]
         unknown = _unknown_media(asked.inputs, names)
         overrides = [replace(each, type="raw") for each in asked.inputs]
@@ -99,7 +103,7 @@ class Reception:
         try:
             self._check(filled, names)
         except InvalidWorkflow as error:
-            faults = _pointed(error, "/workflow")
+            faults = as_sent(sent, _pointed(error, "/workflow"))
             detail = f"With its inputs applied the workflow cannot run: {error.message}"
             raise _invalid_workflow(detail, faults, media_faults, error.code) from error
         return filled
