@@ -61,7 +61,8 @@ def test_everything_that_is_wanted_outlives_the_idle_week() -> None:
         keys.create(owner="bob")
         (secret,) = webhook_secrets(None)
         store.put(catalogue.KEY, {"digest": "d"})
-        rig.protocol.submit(request(due=rig.clock.now + 20 * maintenance.DAY), limit=1)
+        late = rig.clock.now + 20 * maintenance.DAY
+        rig.protocol.submit(request(owner="ann", due=late), limit=1)
         before = {name for prefix in ("key", "slot", "job") for name, _ in store.scan(prefix)}
         for _ in range(16):
             rig.clock.now += maintenance.DAY

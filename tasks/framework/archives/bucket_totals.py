@@ -10,6 +10,7 @@ at a time, says the same.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -30,7 +31,14 @@ SUMMED_UP = 500
 READING_SECONDS = 3600.0
 """Nobody reads totals for longer: what an older sum holds can be removed."""
 
+MOST_TIMES = 10
+"""So many times of one run are counted at most: they stand in a key, which has an end."""
+
+LONGEST_SECONDS = 1e9
+"""What takes longer counts as that long: thirty years."""
+
 PAGE = 1000
+_NAME = re.compile(r"[A-Za-z._]{1,40}")
 _ATTEMPTS = 3
 _MICRO = 1_000_000
 _SUM = "+"  # sorts before the counts of the same moment
@@ -108,9 +116,14 @@ class Counting:
 
 
 def count_key(record: Final, kept: float) -> str:
-    """Return the count of a record that was kept at that moment."""
+    """Return the count of a record that was kept at that moment.
+
+    Of times with names that cannot be part of a key, and of more than `MOST_TIMES`, it has none.
+    """
     times = {name: seconds for (_, name, _), seconds in tallies(record).items()}
-    told = "-".join(f"{name}{round(seconds * _MICRO)}" for name, seconds in times.items())
+    fit = [name for name in times if _NAME.fullmatch(name)][:MOST_TIMES]
+    micros = {name: round(min(times[name], LONGEST_SECONDS) * _MICRO) for name in fit}
+    told = "-".join(f"{name}{each}" for name, each in micros.items())
     name = f"{inverted_moment(kept)}-{digest(record.id)}-{record.state.value}-{told}"
     return f"{counts_folder(record.task)}{name}"
 

@@ -6,12 +6,15 @@ import pytest
 
 from tasks.framework.archives.bucket import BucketArchive
 from tasks.framework.archives.bucket_totals import (
+    LONGEST_SECONDS,
+    MOST_TIMES,
     READING_SECONDS,
     SETTLED_SECONDS,
     SUMMED_UP,
     count_key,
 )
 from tasks.framework.archives.memory import MemoryArchive
+from tasks.framework.states import State
 from tests.tasks.framework.rig import HandClock
 from tests.tasks.framework.shelf import Broken, Shelf
 from tests.tasks.framework.test_bucket_archive import counted, final
@@ -138,3 +141,18 @@ def test_a_put_that_comes_again_after_it_was_summed_up_counts_nothing(
     archive.put(final("again"))
 
     assert counted(archive) == 2 * SUMMED_UP + 1
+
+
+def test_names_and_times_that_fit_in_no_key_stay_uncounted_and_the_rest_is_kept(
+    shelf: Shelf, clock: HandClock
+) -> None:
+    archive = BucketArchive(shelf, clock)
+    odd = {"a-b": 1.0, "é": 1.0, "v2": 1.0, "x" * 41: 1.0, "load": 2.0}
+    many = {f"t.{letter}": 1.0 for letter in "abcdefghijklmnopq"}
+    archive.put(final("odd", kept={"times": odd}))
+    archive.put(final("many", kept={"times": many}, ended=1e300))
+
+    found = archive.totals("t")
+    assert set(found.parts) == {"load", *list(many)[: MOST_TIMES - 2]}
+    assert found.runs[State.SUCCEEDED].seconds == LONGEST_SECONDS + 2
+    assert counted(archive) == 2
