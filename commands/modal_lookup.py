@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from commands.modal_advice import failure
@@ -11,6 +12,24 @@ from commands.modal_target import Target
 if TYPE_CHECKING:
     import modal
 
+HOUR = 3600.0
+"""How long a GPU is waited for, in seconds: Modal may have none to give for a while."""
+
+
+@contextmanager
+def explained(target: Target, *, doing: str) -> Iterator[None]:
+    """Turn what Modal raises in the block into what to do next.
+
+    Raises:
+        ModalFailed: Modal refused or could not be reached.
+    """
+    import modal  # noqa: PLC0415 - half a second, for commands that talk to Modal only
+
+    try:
+        yield
+    except modal.exception.Error as error:
+        raise failure(f"{error}", target, doing=doing) from error
+
 
 def api_url(target: Target) -> str:
     """Return the address of the app's API.
@@ -18,17 +37,13 @@ def api_url(target: Target) -> str:
     Raises:
         ModalFailed: the app is not deployed, or Modal cannot be asked.
     """
-    import modal  # noqa: PLC0415 - half a second, for commands that talk to Modal only
+    import modal  # noqa: PLC0415 - see above
 
-    function = modal.Function.from_name(
-        target.app.name, "api", environment_name=_environment(target), client=_client(target)
-    )
-    try:
-        url = function.get_web_url()
-    except modal.exception.Error as error:
-        raise failure(str(error), target, doing=f"Looking up {target.app.name}") from error
+    doing = f"Looking up {target.app.name}"
+    with explained(target, doing=doing):
+        url = modal.Function.from_name(target.app.name, "api", **_where(target)).get_web_url()
     if url is None:
-        raise failure("not deployed", target, doing=f"Looking up {target.app.name}")
+        raise failure("not deployed", target, doing=doing)
     return url
 
 
@@ -40,18 +55,11 @@ def has_secret(target: Target, name: str, keys: Sequence[str]) -> bool:
     """
     import modal  # noqa: PLC0415 - see above
 
-    secret = modal.Secret.from_name(
-        name,
-        environment_name=_environment(target),
-        required_keys=list(keys),
-        client=_client(target),
-    )
-    try:
-        secret.hydrate()
-    except modal.exception.NotFoundError:
-        return False
-    except modal.exception.Error as error:
-        raise failure(str(error), target, doing=f"Looking up the secret {name}") from error
+    with explained(target, doing=f"Looking up the secret {name}"):
+        try:
+            modal.Secret.from_name(name, required_keys=list(keys), **_where(target)).hydrate()
+        except modal.exception.NotFoundError:
+            return False
     return True
 
 
@@ -66,19 +74,20 @@ def start_worker(target: Target, gpu: str | None) -> Any:
 
     from tasks.on_modal import GPU_CLASS  # noqa: PLC0415 - likewise
 
-    runner: Any = modal.Cls.from_name(
-        target.app.name, GPU_CLASS, environment_name=_environment(target), client=_client(target)
-    )
-    try:
+    doing = f"Starting a worker on {gpu or ' or '.join(target.app.gpu)}"
+    with explained(target, doing=doing):
+        runner: Any = modal.Cls.from_name(target.app.name, GPU_CLASS, **_where(target))
         call = (runner.with_options(gpu=gpu) if gpu else runner)().ready.spawn()
-        return call.get(timeout=target.app.timeouts.start_seconds + 3600)
-    except (modal.exception.Error, TimeoutError) as error:
-        said = f"{type(error).__name__}: {error}"
-        raise failure(said, target, doing=f"Starting a worker ({said[:300]})") from error
+        try:
+            return call.get(timeout=target.app.timeouts.start_seconds + HOUR)
+        except TimeoutError as error:
+            call.cancel()
+            raise failure("no worker has started in time", target, doing=doing) from error
 
 
-def _environment(target: Target) -> str | None:
-    return target.environ.get("MODAL_ENVIRONMENT") or None
+def _where(target: Target) -> dict[str, Any]:
+    environment = target.environ.get("MODAL_ENVIRONMENT") or None
+    return {"environment_name": environment, "client": _client(target)}
 
 
 def _client(target: Target) -> modal.Client | None:

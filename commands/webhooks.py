@@ -1,4 +1,4 @@
-"""The commands that look after webhooks, in the data directory of this machine."""
+"""The commands that look after webhooks, here or in an app on Modal."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from comfy_runner.bucket import BucketError
 from commands.tasks import json_option
 from commands.terminal import print_table, printable
 from commands.where import Data, with_data
-from tasks import jobs, webhook_log
+from tasks import jobs, kept_secret, webhook_log
 from tasks.jobs import Job, JobNotFound
 from tasks.webhook_log import Delivery
-from tasks.webhook_signing import secrets_of
+from tasks.webhook_signing import configured_secrets, secrets_of
 
 
 @click.group()
@@ -62,15 +62,24 @@ def redeliver(*, data: Data, job_id: str, event: str | None) -> None:  # noqa: A
 @with_data
 def secret(*, data: Data) -> None:
     """Print the secrets that sign webhooks, one a line: give one to whoever verifies them."""
-    if data.app is not None and data.settings.webhook_secret is None:
-        place = f"It is in {data.app.secrets.api} on Modal, or was made there"
-        raise click.ClickException(f"WEBHOOK_SECRET is not set here. {place}; set it yourself.")
-    try:
-        found = secrets_of(data.settings.webhook_secret, data.settings.data_dir)
-    except BucketError as error:
-        raise click.ClickException(str(error)) from error
-    for each in found:
+    for each in _secrets(data):
         click.echo(each)
+
+
+def _secrets(data: Data) -> tuple[str, ...]:
+    configured = data.settings.webhook_secret
+    if data.app is None:
+        try:
+            return secrets_of(configured, data.settings.data_dir)
+        except BucketError as error:
+            raise click.ClickException(str(error)) from error
+    if configured:
+        return configured_secrets(configured)
+    kept = data.protocol.store.get(kept_secret.KEY)
+    if kept is None:
+        where = f"It is WEBHOOK_SECRET in {data.app.secrets.api} on Modal, which tells nobody"
+        raise click.ClickException(f"{where}, or none has been needed yet.")
+    return (str(kept["secret"]),)
 
 
 def _job(job_id: str) -> Job:

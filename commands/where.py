@@ -14,7 +14,7 @@ import click
 
 import settings
 from apps import App
-from commands.modal_advice import failure
+from commands.modal_lookup import explained
 from commands.modal_target import Target, app_option, target_of
 from commands.terminal import printable
 from settings import Settings
@@ -94,20 +94,15 @@ def open_data(chosen: Settings) -> Iterator[Data]:
 @contextmanager
 def _deployed(target: Target) -> Iterator[Data]:
     """Use the records of a deployed app during the block; they are Modal's and the bucket's."""
-    import modal  # noqa: PLC0415 - half a second, for commands that talk to Modal only
-
-    from tasks import on_modal  # noqa: PLC0415 - likewise
+    from tasks import on_modal  # noqa: PLC0415 - a second, for commands that talk to Modal only
 
     chosen = settings.load()
     try:
-        on_modal.configure(chosen, target.app)
-        yield Data(chosen, runtime().protocol, target.app)
+        with explained(target, doing=f"Using the records of {target.app.name}"):
+            on_modal.configure(chosen, target.app)
+            yield Data(chosen, runtime().protocol, target.app)
     except TasksError as error:
         raise click.ClickException(printable(str(error))) from error
-    except modal.exception.Error as error:
-        raise failure(
-            str(error), target, doing=f"Using the records of {target.app.name}"
-        ) from error
     finally:
         configure(None)
 
