@@ -17,6 +17,7 @@ from commands.keys import keys
 from commands.modal_deploy import deploy, logs, stop, url, warm
 from commands.modal_secrets import secrets
 from commands.modal_verify import verify
+from commands.models import models
 from commands.serve import serve, worker
 from commands.submit import submit
 from commands.tasks import tasks
@@ -46,7 +47,7 @@ def main() -> None:
     """Run ComfyUI as a service: serve the job API, submit workflows, look after jobs."""
 
 
-HERE = (serve, worker, submit, jobs, keys, webhooks, tasks, settings, comfyui, demo)
+HERE = (serve, worker, submit, jobs, keys, webhooks, tasks, settings, comfyui, models, demo)
 ON_MODAL = (deploy, verify, warm, url, logs, secrets, stop)
 
 for command in (*HERE, *ON_MODAL):

@@ -85,10 +85,30 @@ class InvalidWorkflow(ComfyError):
         self.problems = tuple(problems)
 
 
+_ADDING_A_MODEL = (
+    "The operator adds a model with `python manage.py models add OWNER/REPOSITORY/FILE --folder"
+    " FOLDER`, and fetches those that the app names with `models pull`"
+)
+
+
 class ModelMissing(InvalidWorkflow):
-    """All that is wrong with the workflow is that it names model files that are not there."""
+    """All that is wrong with the workflow is that it names model files that are not there.
+
+    The message goes on with what the operator can do about it.
+    """
 
     code = "model_missing"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        problems: Sequence[Problem] = (),
+        node_id: str | None = None,
+        node_type: str | None = None,
+    ) -> None:
+        told = f"{message}. {_ADDING_A_MODEL}"
+        super().__init__(told, problems=problems, node_id=node_id, node_type=node_type)
 
 
 class NodeFailed(ComfyError):

@@ -7,7 +7,6 @@ the lock. A file is under its name only when it is whole and right.
 
 from comfy_runner.models.checking import Checked, Stray, look, unused, verify
 from comfy_runner.models.fetching import Patience
-from comfy_runner.models.hub import pin
 from comfy_runner.models.manifest import Model, ModelsError, PullFailed
 from comfy_runner.models.plan import Access, Plan, plan
 from comfy_runner.models.pulling import Pulled, pull
@@ -23,7 +22,6 @@ __all__ = [
     "Pulled",
     "Stray",
     "look",
-    "pin",
     "plan",
     "pull",
     "unused",

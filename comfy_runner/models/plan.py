@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from comfy_runner.models.fetching import Patience, Remote, inspect
-from comfy_runner.models.hub import locate
 from comfy_runner.models.manifest import Model, ModelsError, refuse_doubles, source_of, target_of
 from comfy_runner.models.notes import Note, git_id_of, read_note, sha256_of, write_note
 from comfy_runner.models.part import arrived_bytes
@@ -131,6 +130,8 @@ def _look(model: Model, path: Path, directory: Path, access: Access) -> Remote |
 def _remote(model: Model, access: Access) -> Remote:
     if model.repo is None:
         return inspect(model.url or "", access.patience)
+    from comfy_runner.models.hub import locate  # noqa: PLC0415 - loads the library
+
     found = locate(model, token=access.token, endpoint=access.endpoint, patience=access.patience)
     if model.sha256 and found.sha256 not in {None, model.sha256}:
         raise ModelsError(
