@@ -1,0 +1,124 @@
+"""Whether an image has what its containers import: containers here use the tests' own packages."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+
+from tests.local_modal.files import packages_of
+from tests.local_modal.records import Function
+from tests.local_modal.state import State
+
+OF_MODAL = frozenset({"modal"})  # which Modal puts into every container itself
+HOME = "/root/"  # where Modal puts an app's source
+
+
+@dataclass(frozen=True, order=True)
+class Missing:
+    """A module that a shipped file imports, and that would not be there."""
+
+    file: str
+    module: str
+
+
+def missing_packages(state: State, function: Function, also: Sequence[str]) -> list[Missing]:
+    """Follow the imports at the top of the shipped files, from the app's module and `also` on.
+
+    A module is there when it is Python's, shipped with the app, or in a package that the image
+    installs, directly or as a requirement of another by the metadata of this environment.
+    """
+    shipped = sources_of(state, function)
+    there = distributions_of(packages_of(state, function.proto.image_id))
+    homes = metadata.packages_distributions()
+    missing: set[Missing] = set()
+    left, seen = [function.proto.module_name, *also], set[str]()
+    while left:
+        module = left.pop()
+        if module in seen:
+            continue
+        seen.add(module)
+        for name in imported_by(module, shipped):
+            top = name.partition(".")[0]
+            if top in shipped:
+                left.append(name)
+            elif top not in sys.stdlib_module_names | OF_MODAL and not (
+                there & {normal(each) for each in homes.get(top, [])}
+            ):
+                missing.add(Missing(module, name))
+    return sorted(missing)
+
+
+def sources_of(state: State, function: Function) -> dict[str, str]:
+    """Return the Python source of each module that the function's containers have."""
+    found = {}
+    for mount_id in function.proto.mount_ids:
+        for file in state.mounts.get(mount_id, []):
+            name = file.filename.removeprefix(HOME)
+            if name.endswith(".py") and file.filename.startswith(HOME):
+                module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+                found[module] = state.files[file.sha256_hex].decode()
+    return found
+
+
+def imported_by(module: str, shipped: dict[str, str]) -> Iterator[str]:
+    """Yield what comes with a module: its packages, and what it imports when it is imported."""
+    parts = module.split(".")
+    yield from (".".join(parts[:end]) for end in range(1, len(parts)))
+    yield from imports_in(ast.parse(shipped.get(module, "")).body, shipped)
+
+
+def imports_in(body: Iterable[ast.stmt], shipped: dict[str, str]) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            names = (f"{node.module}.{each.name}" for each in node.names)
+            yield from (each for each in names if each in shipped)
+        elif isinstance(node, ast.With):
+            yield from imports_in(node.body, shipped)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.unparse(node.test):
+            yield from imports_in([*node.body, *node.orelse], shipped)
+
+
+def distributions_of(requirements: Iterable[str]) -> set[str]:
+    """Return the names of these packages and of all that they require."""
+    found: set[str] = set()
+    left = [(each, frozenset[str]()) for each in requirements]
+    seen: set[tuple[str, frozenset[str]]] = set()
+    while left:
+        requirement, above = left.pop()
+        name, extras = parsed(requirement)
+        if (name, extras) in seen or not wanted(requirement, above):
+            continue
+        seen.add((name, extras))
+        found.add(name)
+        try:
+            needs = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:  # the image's only, such as torch
+            continue
+        left += [(each, extras) for each in needs]
+    return found
+
+
+def parsed(requirement: str) -> tuple[str, frozenset[str]]:
+    """Return the name and the extras of a requirement such as "boto3[crt]>=1.40"."""
+    match = re.match(r"\s*([\w.-]+)\s*(?:\[([^\]]*)\])?", requirement)
+    assert match is not None, requirement
+    extras = frozenset(each.strip() for each in (match[2] or "").split(",") if each.strip())
+    return normal(match[1]), extras
+
+
+def wanted(requirement: str, extras: frozenset[str]) -> bool:
+    """Tell whether a requirement counts: one of an extra only if somebody asks for the extra."""
+    extra = re.search(r"""extra\s*==\s*['"]([^'"]+)['"]""", requirement)
+    return extra is None or extra[1] in extras
+
+
+def normal(name: str) -> str:
+    """Return the name of a distribution as PEP 503 writes it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
