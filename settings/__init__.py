@@ -68,6 +68,14 @@ class Settings:
         "a GPU type of Modal, with or without a count, such as L40S or H100:2",
         "GPU of each worker on Modal",
     )
+    gpu_allowed: tuple[str, ...] = kinds.listed(
+        r"[A-Za-z0-9][A-Za-z0-9-]*[!+]?(:[1-8])?",
+        "GPU types",
+        "Further GPU types of Modal that a job may ask for, such as H100,A100-80GB",
+    )
+    cpu_jobs: bool = kinds.flag(
+        "Whether jobs that need no GPU run on workers without one, on Modal"
+    )
     gpu_max_containers: int = kinds.number(2, 1, 1000, "containers", "GPU workers at most")
     gpu_min_containers: int = kinds.number(
         0, 0, 1000, "containers", "GPU workers always kept warm"

@@ -146,6 +146,18 @@ def _parse_origins(text: str) -> tuple[str, ...]:
     return found
 
 
+def listed(pattern: str, rule: str, meaning: str) -> Any:
+    """Return a setting that lists texts of one pattern, parted by commas; none unless set."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        found = tuple(part.strip() for part in text.split(","))
+        if not all(re.fullmatch(pattern, part) for part in found):
+            raise ValueError(f"must be {rule}, parted by commas")
+        return found
+
+    return setting((), meaning, parse, type=f"{rule}, parted by commas")
+
+
 def path(default: Path | None, meaning: str) -> Any:
     """Return a setting that is a path; `~` is the home directory."""
     return setting(default, meaning, lambda text: Path(text).expanduser(), type="path")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +33,7 @@ def submit(
     media: Sequence[Media] = (),
     temp_outputs: bool = False,
     timeout_seconds: int | None = None,
+    resources: Mapping[str, str] | None = None,
     held: Hold | None = None,
     webhook: Webhook | None = None,
 ) -> Job:
@@ -45,6 +46,7 @@ def submit(
         media: input files, stored or to be fetched, that the graph names.
         temp_outputs: also keep what nodes only showed, beside what they saved.
         timeout_seconds: how long the run may take, if not as long as the settings allow.
+        resources: what it asks of the place it runs in, such as another GPU.
         held: the idempotency key under which it is sent.
         webhook: where to tell of it.
 
@@ -63,6 +65,7 @@ def submit(
             limit=settings.max_active_jobs_per_user,
             expires=settings.queued_timeout_seconds,
             timeout=min(timeout_seconds or longest, longest),
+            resources=resources,
             headers={**_headers(held), **({WEBHOOK: webhook.to_json()} if webhook else {})},
             link=link_to(webhook),
         )

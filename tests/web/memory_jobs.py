@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -56,6 +56,7 @@ class MemoryJobs:
         self.temp_outputs: list[bool] = []
         self.webhooks: list[Webhook | None] = []
         self.timeouts: list[int | None] = []
+        self.resources: list[Mapping[str, str] | None] = []
         self.failure: Exception | None = None
 
     def submit(
@@ -68,6 +69,7 @@ class MemoryJobs:
         temp_outputs: bool = False,
         webhook: Webhook | None = None,
         timeout_seconds: int | None = None,
+        resources: Mapping[str, str] | None = None,
         held: Hold | None = None,
     ) -> Job:
         if self.failure:
@@ -79,6 +81,7 @@ class MemoryJobs:
         self.temp_outputs.append(temp_outputs)
         self.webhooks.append(webhook)
         self.timeouts.append(timeout_seconds)
+        self.resources.append(resources)
         number = len(self.kept) + 1
         born = a_job().created_at + timedelta(seconds=number)
         job = a_job(f"job-{number}", user_id=user_id, created_at=born, nodes_total=len(graph))

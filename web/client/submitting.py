@@ -12,7 +12,7 @@ class Choices(TypedDict, total=False):
     `params` are for a workflow given by its name; `inputs` are overrides and `media` files as
     the API takes them. With `temp_outputs`, what nodes only show is kept beside what they save.
     The job's end is told at `webhook_url`, or whichever `webhook_events` are named. A run may
-    take `timeout_seconds`.
+    take `timeout_seconds`, on another `gpu` than usual if the deployment allows it.
     """
 
     params: Mapping[str, Any]
@@ -23,6 +23,7 @@ class Choices(TypedDict, total=False):
     webhook_url: str | None
     webhook_events: Sequence[str]
     timeout_seconds: int | None
+    gpu: str | None
 
 
 def body_of(workflow: Mapping[str, Any] | str, choices: Choices) -> dict[str, Any]:

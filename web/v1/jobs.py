@@ -21,6 +21,7 @@ from web.auth import rights
 from web.errors import BodyError, ParameterError, ProblemError, invalid_parameters
 from web.v1 import idempotency, queries
 from web.v1.finding import found, limit_reached, queue_full, storage_failed
+from web.v1.hardware import Hardware
 from web.v1.ports import Jobs
 from web.v1.schemas import Submission
 from web.v1.submission import Reception
@@ -93,7 +94,10 @@ class JobRoutes:
         with Intake(Policy.of(self.settings)) as intake:
             longest = self.settings.job_timeout_seconds
             bound_to = rights().user_id
-            reception = Reception(self.jobs.get, intake, longest, self.catalog(), bound_to)
+            catalog, hardware = self.catalog(), Hardware.of(self.settings)
+            reception = Reception(
+                self.jobs.get, intake, longest, catalog, bound_to, hardware=hardware
+            )
             asked = reception.accept(body)
             try:
                 media = intake.store(self.telling.bucket)
@@ -107,6 +111,7 @@ class JobRoutes:
                 media=media,
                 temp_outputs=asked.temp_outputs,
                 timeout_seconds=asked.timeout_seconds,
+                resources=hardware.resources(asked.gpu, asked.workflow, catalog),
                 held=held,
                 webhook=self._webhook(asked),
             )

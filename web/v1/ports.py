@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -29,6 +29,7 @@ class Jobs(Protocol):
         temp_outputs: bool = False,
         webhook: Webhook | None = None,
         timeout_seconds: int | None = None,
+        resources: Mapping[str, str] | None = None,
         held: Hold | None = None,
     ) -> Job:
         """Record the job and send it to a worker; raise JobLimitReached."""

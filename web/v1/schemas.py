@@ -95,7 +95,7 @@ class SubmissionSchema(Schema):
     error_messages = {  # noqa: RUF012  # marshmallow's own way
         "type": "must be an object with at least a workflow",
         "unknown": "is not known; a job has workflow, params, inputs, media, temp_outputs, "
-        "timeout_seconds, user_id, webhook_url and webhook_events",
+        "timeout_seconds, gpu, user_id, webhook_url and webhook_events",
     }
     workflow = fields.Dict(
         required=True,
@@ -123,6 +123,7 @@ class SubmissionSchema(Schema):
         allow_none=True,
         error_messages=rule_of("must be a whole number of seconds, or null"),
     )
+    gpu = text_field("must be a string or null", load_default=None, allow_none=True)
     temp_outputs = Flag(load_default=False, error_messages=rule_of("must be true or false"))
     user_id = text_field(
         "must be a string or null", load_default=None, allow_none=True, validate=LABEL
@@ -166,6 +167,7 @@ class Submission:
     media: tuple[SentMedia, ...]
     temp_outputs: bool
     timeout_seconds: int | None
+    gpu: str | None
     user_id: str | None
     webhook_url: str | None
     webhook_events: tuple[str, ...]

@@ -16,6 +16,7 @@ from comfy_runner.validation import validate
 from web.errors import BodyError, ProblemError
 from web.v1 import named, schemas, webhooks
 from web.v1.earlier_outputs import EarlierOutputs, FindJob, Refused
+from web.v1.hardware import Hardware
 from web.v1.pointing import as_sent
 
 
@@ -32,6 +33,7 @@ class Reception:
     catalog: Catalog | None = None
     bound_to: str | None = None
     """The user in whose name alone the caller may submit, if there is one."""
+    hardware: Hardware | None = None
 
     def accept(self, body: object) -> schemas.Submission:
         """Return the submission in the JSON value `body`, its overrides applied to its workflow.
@@ -47,6 +49,7 @@ class Reception:
         # a workflow that could not be found has no form to look at
         body, faults = (body, naming_faults) if naming_faults else self._form(body)
         request_faults = _owner_faults(body, self.bound_to)
+        request_faults += self.hardware.faults(body) if self.hardware else []
         request_faults += webhooks.webhook_faults(body, self.intake.policy.allow)
         try:
             asked = schemas.read_submission(body, self.longest_run_seconds)

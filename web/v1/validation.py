@@ -13,6 +13,7 @@ from comfy_runner.media.intake import Intake
 from settings import Settings
 from web import json_body
 from web.auth import rights
+from web.v1.hardware import Hardware
 from web.v1.ports import Jobs
 from web.v1.submission import Reception
 from web.v1.telling import Document
@@ -37,6 +38,9 @@ class ValidationRoutes:
         with Intake(Policy.of(self.settings)) as intake:
             longest = self.settings.job_timeout_seconds
             bound_to = rights().user_id
-            reception = Reception(self.jobs.get, intake, longest, self.catalog(), bound_to)
+            hardware = Hardware.of(self.settings)
+            reception = Reception(
+                self.jobs.get, intake, longest, self.catalog(), bound_to, hardware=hardware
+            )
             asked = reception.accept(json_body.read(request))
         return {"valid": True, "nodes": len(asked.workflow), "media": len(asked.media)}
