@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -162,8 +163,8 @@ def check(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 def _leaves(messages: Any, path: tuple[str | int, ...]) -> Iterator[tuple[Any, str]]:
     if isinstance(messages, Mapping):
         for key, inner in messages.items():
-            apart = key in {"_schema", "key", "value"} and not isinstance(inner, Mapping)
-            yield from _leaves(inner, path if apart else (*path, key))
+            of_a_price = path[:1] == ("prices",) and len(path) == 2  # marshmallow says which half
+            yield from _leaves(inner, path if key == "_schema" or of_a_price else (*path, key))
         return
     yield from ((path, message) for message in messages)
 
@@ -171,7 +172,10 @@ def _leaves(messages: Any, path: tuple[str | int, ...]) -> Iterator[tuple[Any, s
 def _place(path: tuple[str | int, ...]) -> str:
     written = ""
     for step in path:
-        written += f"[{step}]" if isinstance(step, int) else f".{step}"
+        bare = isinstance(step, int) or re.fullmatch(r"[A-Za-z0-9_!+-]+", step)
+        written += (
+            f"[{step}]" if isinstance(step, int) else f".{step if bare else json.dumps(step)}"
+        )
     return written.removeprefix(".") or "the file"
 
 

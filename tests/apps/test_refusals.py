@@ -102,6 +102,7 @@ def test_a_name_that_makes_no_address_is_refused(tmp_path: Path, name: str) -> N
         ({"repo": "", "url": "https://h/a", "file": "b/a"}, 'models[0].file = "b/a": must be a'),
         ({"revision": "a..b"}, 'models[0].revision = "a..b": must be a commit, a tag'),
         ({"sha256": "abc"}, 'models[0].sha256 = "abc": must be the 64 hexadecimal digits'),
+        ({"key": "abc"}, 'models[0].key = "abc": is not known here'),
         ({"sha": "abc"}, 'models[0].sha = "abc": is not known here; did you mean "sha256"?'),
     ],
 )
