@@ -11,8 +11,11 @@ from typing import Any
 
 from tasks.framework.archives import Position
 from tasks.framework.protocol import Protocol
-from tasks.framework.records import RETRY, Final, Job, Live, Run
-from tasks.framework.states import State
+from tasks.framework.records import RETRY, Final, Job, Run
+from tasks.framework.states import FINAL_STATES, State
+
+WAITING = frozenset({State.SCHEDULED, State.QUEUED})
+"""The states of what no worker has begun."""
 
 
 @dataclass(frozen=True)
@@ -117,20 +120,50 @@ def listing(
     limit: int = 50,
 ) -> list[Reading]:
     """List runs newest first: the live ones, then the archive; an id in both is the archive's."""
-    lives = [Live.from_json(value) for _, value in protocol.store.scan("live:")]
+    places = _places(protocol, task, owner, states)  # before the archive is read
     done = protocol.archive.list(task=task, owner=owner, states=states, after=after, limit=limit)
     found = {final.id: Reading(final.id, final, protocol.clock()) for final in done}
-    places = sorted(((live.created, live.id) for live in lives if live.task == task), reverse=True)
-    owners = {live.id: live.owner for live in lives}
     unread = limit  # a place behind so many that are shown is not shown
-    for place in places:
+    for place in sorted(places, reverse=True):
         run_id = place[1]
-        wanted = owner is None or owners[run_id] == owner
-        if unread == 0 or not wanted or run_id in found or (after is not None and place >= after):
+        if unread == 0 or run_id in found or (after is not None and place >= after):
             continue
         reading = read(protocol, run_id)
-        if reading and (not states or reading.state in states):
+        if reading and _is_wanted(reading, task, owner, states):
             found[run_id] = reading
             unread -= 1
     ordered = sorted(found.values(), key=lambda item: item.position, reverse=True)
     return [item for item in ordered if after is None or item.position < after][:limit]
+
+
+def _places(
+    protocol: Protocol, task: str, owner: str | None, states: Collection[State]
+) -> list[Position]:
+    """Return where the runs stand that are not archived and may be in one of the states.
+
+    What has begun has a run, and so has what ended before it began: their mark. They stay until
+    it is archived. Those are few, however many wait.
+    """
+    if not states or not WAITING.isdisjoint(states):
+        return [
+            (value["created"], value["id"])
+            for _, value in protocol.store.scan("live:")
+            if value["task"] == task and (owner is None or value["owner"] == owner)
+        ]
+    marks_wanted = not FINAL_STATES.isdisjoint(states)
+    places: dict[str, Position] = {}
+    for key, value in protocol.store.scan("run:"):
+        run_id, run = key.split(":")[1], Run.from_json(value)
+        if run.task == task and not run.never:
+            places[run_id] = (run.created, run_id)
+        elif run.never and marks_wanted and (job := protocol.job(run_id)):
+            places[run_id] = (job.created, run_id)
+    return list(places.values())
+
+
+def _is_wanted(reading: Reading, task: str, owner: str | None, states: Collection[State]) -> bool:
+    return (
+        reading.record.task == task
+        and (owner is None or reading.owner == owner)
+        and (not states or reading.state in states)
+    )

@@ -19,6 +19,9 @@ FEW, MANY = 1_000, 100_000
 ACTIVE = 5
 """So many runs wait while all this is read."""
 
+QUEUE = 2_000
+"""So many wait while it is measured what a long queue costs those who list."""
+
 
 def measure(place: Path) -> dict[str, tuple[float, float]]:
     """Return the median milliseconds with few and with many finished jobs, by what is read."""
@@ -33,6 +36,36 @@ def measure(place: Path) -> dict[str, tuple[float, float]]:
     finally:
         configure(None)
     return {name: (few[name], many[name]) for name in few}
+
+
+def measure_queue(place: Path) -> dict[str, tuple[float, float]]:
+    """Return the median milliseconds of listings with few and with many jobs that wait."""
+    embedded.configure(settings.Settings(data_dir=place / "waiting"))
+    try:
+        _fill(0, FEW)
+        _enqueue(ACTIVE)
+        few = _listings()
+        _enqueue(QUEUE - ACTIVE)
+        many = _listings()
+    finally:
+        configure(None)
+    return {name: (few[name], many[name]) for name in few}
+
+
+def _enqueue(count: int) -> None:
+    for n in range(count):
+        run_workflow.apply_async(({},), owner=f"user-{n % 50}")
+
+
+def _listings() -> dict[str, float]:
+    def of(*statuses: jobs.Status) -> float:
+        return _median(lambda: jobs.list_jobs(limit=50, statuses=statuses))
+
+    return {
+        "listing 50": of(),
+        "listing 50 completed": of(jobs.Status.COMPLETED),
+        "listing 50 running": of(jobs.Status.RUNNING),
+    }
 
 
 def _fill(first: int, last: int) -> None:
