@@ -36,12 +36,13 @@ def caller() -> Caller:
 
 
 def _lines(frame: Any) -> Iterator[tuple[str, int]]:
-    torch = str(Path(getattr(sys.modules.get("torch"), "__file__", None) or "torch").parent)
+    torch = getattr(sys.modules.get("torch"), "__file__", None)
+    passed = (OURS, os.path.realpath(Path(torch).parent) + os.sep) if torch else (OURS,)
     while frame is not None:
         file = frame.f_code.co_filename
         if not file.startswith("<"):
             file = os.path.realpath(file)
-            if not file.startswith((OURS, os.path.realpath(torch) + os.sep)):
+            if not file.startswith(passed):
                 yield file, frame.f_lineno
         frame = frame.f_back
 

@@ -10,8 +10,7 @@ from memory_snapshot_helper.hiding import Curtain
 PACKAGES = {
     "bitsandbytes": "picks its CPU or CUDA library while it is imported",
     "insightface": "opens onnxruntime sessions, which keep the provider they were opened with",
-    "onnxruntime": "a session keeps the provider it was opened with, and one opened before the"
-    " GPU is there stays on the CPU",
+    "onnxruntime": "opens sessions that keep their provider: one from before stays on the CPU",
     "sageattention": "loads CUDA extensions and looks at the GPU while it is imported",
     "xformers": "loads CUDA extensions and looks at the GPU while it is imported",
 }

@@ -9,10 +9,13 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from memory_snapshot_helper.hiding import Curtain
+
+Modules = Mapping[str, Any]
+"""What is imported, by name: `sys.modules`."""
 
 MEGABYTE = 1024 * 1024
 FLAGS_SECONDS = 10.0
@@ -24,7 +27,7 @@ class NotAwake(RuntimeError):
     """CUDA could not be brought back; the message says why."""
 
 
-def wake(curtain: Curtain) -> dict[str, Any]:
+def wake(curtain: Curtain, modules: Modules = sys.modules) -> dict[str, Any]:
     """Bring CUDA back and return what is there: see `describe`, and `ms`.
 
     Raises:
@@ -33,50 +36,52 @@ def wake(curtain: Curtain) -> dict[str, Any]:
     began = time.monotonic()
     curtain.show()
     try:
-        _start_cuda(sys.modules["torch"])
-        for management in managements():
-            refresh(management)
-        _forget()
-        reseed()
-        _verify()
-        found = describe()
+        _start_cuda(modules["torch"])
+        for management in managements(modules):
+            refresh(management, modules["torch"])
+        _forget(modules)
+        reseed(modules)
+        _verify(modules)
+        found = describe(modules)
     except BaseException as error:
         curtain.hide_again()
-        if not isinstance(error, Exception):
+        if isinstance(error, NotAwake) or not isinstance(error, Exception):
             raise
         # Whatever CUDA, torch or this version of ComfyUI raises is the reason that is asked for.
         raise NotAwake(f"{type(error).__name__}: {error}") from error
     return {**found, "ms": round((time.monotonic() - began) * 1000)}
 
 
-def managements() -> list[Any]:
+def managements(modules: Modules) -> list[Any]:
     """Return ComfyUI's modules that manage models.
 
     There are two in 0.3.75: one of its modules imports it by its bare name, which makes another.
     """
     names = ("comfy.model_management", "model_management")
-    return [sys.modules[name] for name in names if name in sys.modules]
+    return [modules[name] for name in names if name in modules]
 
 
-def describe() -> dict[str, Any]:
+def describe(modules: Modules = sys.modules) -> dict[str, Any]:
     """Return `device`, its `name` and its `vram` in bytes, as ComfyUI sees them now."""
-    management = managements()[0]
+    management = managements(modules)[0]
     device = management.get_torch_device()
+    name = management.get_torch_device_name(device)
+    if device.type == "cuda":
+        name = modules["torch"].cuda.get_device_name(device)
     return {
         "device": str(device),
-        "name": str(management.get_torch_device_name(device)),
+        "name": str(name),
         "vram": int(management.get_total_memory(device)),
     }
 
 
-def refresh(management: Any) -> None:
+def refresh(management: Any, torch: Any) -> None:
     """Compute anew what one module for models has from a start without the GPU.
 
     Without it the device is the CPU, whose memory is the machine's: that stands in `total_vram`.
     What may be pinned is a share of the memory of the machine that made the snapshot; which share
     depends on the version, so that it is scaled.
     """
-    torch = sys.modules["torch"]
     memory_now = management.get_total_memory(torch.device("cpu")) / MEGABYTE
     if getattr(management, "MAX_PINNED_MEMORY", 0) > 0:
         management.MAX_PINNED_MEMORY *= memory_now / management.total_ram
@@ -91,7 +96,7 @@ def refresh(management: Any) -> None:
         torch.backends.cudnn.benchmark = True
 
 
-def reseed(modules: Any = sys.modules) -> None:
+def reseed(modules: Modules) -> None:
     """Give every source of random numbers a seed of its own: clones have the same otherwise."""
     random.seed()
     if "numpy" in modules:
@@ -118,13 +123,13 @@ def _wants_autotune(management: Any) -> bool:
     return getattr(features, "AutoTune", None) in fast
 
 
-def _forget() -> None:
+def _forget(modules: Modules) -> None:
     """Drop whatever may know the CPU as the device, and listings of another machine's files."""
-    folders = sys.modules.get("folder_paths")
+    folders = modules.get("folder_paths")
     if folders is not None:
         folders.filename_list_cache.clear()
         folders.cache_helper.clear()
-    server = getattr(sys.modules.get("server"), "PromptServer", None)
+    server = getattr(modules.get("server"), "PromptServer", None)
     if server is None:
         return
     queue = server.instance.prompt_queue
@@ -143,8 +148,8 @@ def _within(seconds: float, so: Callable[[], bool]) -> bool:
     return True
 
 
-def _verify() -> None:
-    problems = [problem for each in managements() for problem in _problems(each)]
+def _verify(modules: Modules) -> None:
+    problems = [problem for each in managements(modules) for problem in _problems(each)]
     if problems:
         raise NotAwake("; ".join(problems))
 
