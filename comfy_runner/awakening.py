@@ -44,10 +44,12 @@ class Awakening:
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
-        """Note the time of the block as that part of the start, if it ends well."""
+        """Note the time of the block, however it ends, as that part of the start."""
         began = self._clock()
-        yield
-        self._spans[name] = Span(began, self._clock())
+        try:
+            yield
+        finally:
+            self._spans[name] = Span(began, self._clock())
 
     def charge(self, submitted: float, started: float) -> Mapping[str, float]:
         """Return the seconds between the two moments (since 1970) that went into the start.

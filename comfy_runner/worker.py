@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from comfy_runner import facts
-from comfy_runner.awakening import BOOT, WAKE, Awakening
+from comfy_runner.awakening import BOOT, WAKE, WARM_UP, Awakening
 from comfy_runner.billing import Billing
 from comfy_runner.bucket import Bucket
 from comfy_runner.errors import (
@@ -55,6 +55,9 @@ class ComfyWorker(Worker):
     billing: Billing | None = None
     """What its time costs: for whoever makes it to set, once the GPU can be asked for its name."""
 
+    warm_up: Work | None = None
+    """What to run after every wake, before the first job: for whoever makes it to set."""
+
     def __init__(
         self,
         installation: Installation,
@@ -90,6 +93,7 @@ class ComfyWorker(Worker):
         self._watch = CatalogWatch(lambda: self.server.url, on_catalog) if on_catalog else None
         self.awakening = Awakening()
         self.fell_back: str | None = None
+        self._media = media
         self._snapshot = snapshot
         self._gpu_expected = device == "gpu"
 
@@ -123,11 +127,13 @@ class ComfyWorker(Worker):
         Raises:
             ComfyUnavailable: it does not start; nothing is left running.
         """
-        with self._cleaning_up(), self.awakening.measure(WAKE):
-            if self.server.hidden and self.fell_back is None:
-                self._show_gpu()
-            if not self.server.alive:
-                self._start()
+        with self._cleaning_up():
+            with self.awakening.measure(WAKE):
+                if self.server.hidden and self.fell_back is None:
+                    self._show_gpu()
+                if not self.server.alive:
+                    self._start()
+            self._warm_up()
         if self._watch is not None:
             self._watch.start()
 
@@ -181,6 +187,22 @@ class ComfyWorker(Worker):
             from comfy_runner.snapshot import warm_up  # noqa: PLC0415 - as in __init__
 
             warm_up(self.server.url)
+
+    def _warm_up(self) -> None:
+        """Run the warm-up, if there is one; jobs can do without, whatever comes of it."""
+        if self.warm_up is None:
+            return
+        from comfy_runner.warm_up import warm_up  # noqa: PLC0415 - as in __init__
+
+        try:
+            with self.awakening.measure(WARM_UP):
+                warm_up(self.server, self.warm_up, self._media)
+        except ComfyError as error:
+            logger.warning("the warm-up failed: %s", error.message)
+        except Exception:  # a fault of ours must not keep a worker from its jobs either
+            logger.exception("the warm-up failed")
+        if not self.server.alive:
+            self._start()
 
     def _show_gpu(self) -> None:
         from comfy_runner.snapshot import GPU_SECONDS, give_gpu  # noqa: PLC0415 - as in __init__

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from comfy_runner.awakening import WAKE, WARM_UP
 from comfy_runner.bucket import LocalBucket
 from comfy_runner.errors import ComfyCrashed, ComfyUnavailable
 from comfy_runner.installation import Installation
@@ -82,6 +83,34 @@ def test_waking_starts_a_comfyui_that_died_and_leaves_a_live_one(worker: ComfyWo
     assert worker.server.wait_exit(10)
     worker.wake()
     assert worker.server.alive
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_a_warm_up_runs_at_every_wake_keeps_nothing_and_is_timed_apart(
+    worker: ComfyWorker, tmp_path: Path
+) -> None:
+    worker.warm_up = Work({"1": node("StepNode", steps=2, seconds=0.2), "2": save("1")})
+    before = time.time()
+    worker.wake()
+    told = worker.awakening.charge(before, time.time())
+    assert told[WARM_UP] >= 0.4
+    assert told[WAKE] < 0.2
+    assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+    assert not [*worker.server.output_directory.iterdir()]
+
+
+@pytest.mark.live
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", ["ExitNode", "NoSuchClass"])
+def test_a_warm_up_that_fails_is_told_and_the_next_job_runs(
+    worker: ComfyWorker, caplog: pytest.LogCaptureFixture, broken: str
+) -> None:
+    worker.warm_up = Work({"1": node(broken, once=""), "2": save("1")})
+    worker.wake()
+    assert "the warm-up failed: " in caplog.text
+    said = {"1": node("SayNode", text="a"), "2": save("1")}
+    assert len(worker.run(Work(said), job_id="j", listener=Heard())) == 1
 
 
 def stand_in(tmp_path: Path, program: str) -> Installation:
