@@ -128,7 +128,7 @@ class _Delivery:
             return  # nothing was claimed here, or it is over
         if reason == STOPPED or self.protocol.look(self.run_id, mine):
             return
-        self.protocol.hand_back(Claim(job, mine))
+        self.protocol.hand_back(Claim(job, mine), send=not self.seat.redelivered)
 
 
 def _call(chosen: Runtime, job: Job) -> Any:

@@ -193,11 +193,14 @@ class Protocol(Ledger):
             return True
         return False
 
-    def hand_back(self, claim: Claim) -> None:
-        """Say that this attempt was asked to stop; look; send the run again: it costs nothing."""
+    def hand_back(self, claim: Claim, *, send: bool = True) -> None:
+        """Say that this attempt was asked to stop; look; send the run again: it costs nothing.
+
+        Without ``send`` it is left to the platform, and to the tick, to deliver it once more.
+        """
         handed = replace(claim.run, beat=0.0, ended=HANDED)
         self.silence(claim.job.id, handed)
-        if not self.look(claim.job.id, handed):  # as in park
+        if not self.look(claim.job.id, handed) and send:  # as in park
             self.spawn(claim.job, self.clock())
 
     def park(self, claim: Claim, due: float) -> None:

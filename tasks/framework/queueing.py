@@ -33,6 +33,14 @@ class Queue(Shape):
         """Count the pool's processes that take calls or are busy with one."""
 
 
+@runtime_checkable
+class Staffed(Shape):
+    """A backend that can tell how many processes there are, if nothing else."""
+
+    def workers(self, pool: str) -> int | None:
+        """Count the pool's processes. None: nobody can tell."""
+
+
 def ahead(protocol: Protocol, job: Job, most: int) -> int | None:
     """Count the runs that will be started before this waiting one; None: nobody can tell."""
     if isinstance(protocol.backend, Queue):
@@ -77,7 +85,7 @@ def waiting(protocol: Protocol, task: str, most: int) -> int:
 def workers(protocol: Protocol, task: str) -> int | None:
     """Count the processes that take runs of the task. None: the backend cannot tell."""
     backend = protocol.backend
-    return backend.workers(protocol.pool_of(task)) if isinstance(backend, Queue) else None
+    return backend.workers(protocol.pool_of(task)) if isinstance(backend, Staffed) else None
 
 
 def _started(protocol: Protocol) -> set[str]:

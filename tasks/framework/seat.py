@@ -17,6 +17,7 @@ class Seat:
     def __init__(self, name: str | None = None) -> None:
         self.name = name or uuid.uuid4().hex
         self.stopping = False
+        self.redelivered = False  # what is handed back comes again without being sent
         self._rung = threading.Event()
 
     def ring(self) -> None:

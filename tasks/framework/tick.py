@@ -5,6 +5,7 @@ Part of the protocol (see `protocol`), in a module of its own.
 
 from __future__ import annotations
 
+from tasks.framework.backends import Terminating
 from tasks.framework.protocol import Protocol
 from tasks.framework.records import WORKER_LOST, Ending, Job, Run, Slot
 from tasks.framework.states import State
@@ -77,6 +78,8 @@ def _settle_silent(protocol: Protocol, job: Job, run: Run | None, call: str | No
     due = max(job.due, run.due if run else 0.0)
     if run and protocol.store.get(f"stop:{job.id}"):
         protocol.end(job.id, Ending.of(State.REVOKED, run))
+        if call and isinstance(protocol.backend, Terminating):
+            protocol.backend.terminate(call)  # its process may be there still, and not answer
     elif protocol.clock() < due or not _gone(protocol, job, call, due):
         return
     elif run and run.fallen > protocol.timing.losses:

@@ -85,7 +85,7 @@ class Life(RuleBasedStateMachine):
             self.world.step(actor)
 
     @precondition(lambda self: self.bodies())
-    @rule(which=any_of_them, outcome=st.sampled_from(["retry", "handed", "fail"]))
+    @rule(which=any_of_them, outcome=st.sampled_from(["retry", "handed", "leave", "fail"]))
     def end_otherwise(self, which: int, outcome: str) -> None:
         self.bodies()[which % len(self.bodies())].advance(outcome)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 Json = Mapping[str, Any]
 
@@ -26,3 +26,11 @@ class Backend(Protocol):
 
     def nudge(self) -> None:
         """Have running bodies look at their records now rather than at their next beat."""
+
+
+@runtime_checkable
+class Terminating(Protocol):
+    """A backend that can end a call together with the process that carries it out."""
+
+    def terminate(self, call_id: str) -> None:
+        """End a call that does not answer any more. May come too late; that is no error."""

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import modal
 import tenacity
+from grpclib.exceptions import StreamTerminatedError
 from modal import exception
 
 from tasks.framework.stores import Json
@@ -30,6 +31,7 @@ TRANSIENT = (
     exception.TimeoutError,
     exception.NotFoundError,
     OSError,
+    StreamTerminatedError,
 )
 """What may be over in a moment: the network, Modal's own trouble, too many calls at once, and a
 Dict that somebody has deleted, which is then made anew."""

@@ -100,7 +100,7 @@ def _wander(world: World, rng: random.Random) -> None:
     while not world.quiet:
         choices = world.choices()
         steps = [choice for choice in choices if choice[0] == "step"]
-        ends = [choice for choice in choices if choice[0] in {"retry", "hand", "fail"}]
+        ends = [choice for choice in choices if choice[0] in {"retry", "hand", "leave", "fail"}]
         other = [choice for choice in choices if choice[0] != "step" and choice not in ends]
         if ends and rng.random() < OUTCOMES:
             chosen = rng.choice(ends)

@@ -110,8 +110,8 @@ def execute(m: M, job_id: str) -> Steps:
     outcome = yield "body", job_id, n
     if outcome == "retry":
         yield from park(m, job_id, n, run)
-    elif outcome == "handed":
-        yield from hand_back(m, job_id, n, run)
+    elif outcome in {"handed", "leave"}:
+        yield from hand_back(m, job_id, n, run, send=outcome == "handed")
     else:
         yield from end(m, job_id, "failed" if outcome == "fail" else "ok", n)
 
@@ -177,12 +177,16 @@ def park(m: M, job_id: str, n: int, run: Record) -> Steps:
     yield from spawn(job_id, now + DELAY)
 
 
-def hand_back(m: M, job_id: str, n: int, run: Record) -> Steps:
-    """The worker has to leave: say that this attempt has stopped, look, send the job again."""
+def hand_back(m: M, job_id: str, n: int, run: Record, *, send: bool) -> Steps:
+    """The worker has to leave: say that this attempt has stopped, look, send the job again.
+
+    Without ``send`` the platform delivers the message again, or the tick has it sent.
+    """
     yield "put", f"run:{job_id}:{n}", {**run, "beat": 0, "ended": "handed"}
     if m.has("hand-back-then-look") and (yield from look(m, job_id, n)):
         return
-    yield from spawn(job_id)
+    if send:
+        yield from spawn(job_id)
 
 
 def look(m: M, job_id: str, n: int) -> Steps:

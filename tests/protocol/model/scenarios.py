@@ -117,6 +117,7 @@ SCENARIOS: dict[str, Scenario] = {
     "slow submit": Scenario((SUBMIT, K, TICK), {"jump": 1, "deliver": 0}),
     "late finisher": Scenario((FINISH1, FINISH2, K, L), {"deliver": 0}, ended),
     "revoke, worker dead": Scenario((REVOKE, TICK), {"deliver": 2}, dead),
+    "revoke, terminated": Scenario((REVOKE, TICK), {"terminates": 1, "deliver": 2}, dead),
     "revoke, last worker dead": Scenario((REVOKE, TICK), {"deliver": 2}, dead_twice),
     "try again": Scenario((SUBMIT,), {"retry": 1, "deliver": 2, "jump": 2}),
     "try again, crash": Scenario((SUBMIT, TICK), {"retry": 2, "crash": 1, "jump": 3}),
@@ -126,6 +127,8 @@ SCENARIOS: dict[str, Scenario] = {
     "parked, revoke": Scenario((REVOKE, TICK), {"deliver": 2, "jump": 2}, parked),
     "hand back": Scenario((SUBMIT, TICK), {"hand": 2, "deliver": 2, "crash": 1, "jump": 1}),
     "hand back, revoke": Scenario((REVOKE,), {"hand": 1, "deliver": 2}, sent),
+    "leave": Scenario((SUBMIT, TICK), {"leave": 2, "deliver": 2, "crash": 1, "jump": 1}),
+    "leave, revoke": Scenario((REVOKE,), {"leave": 1, "deliver": 2}, sent),
     "overtaken": Scenario((ZOMBIE, TICK), {"deliver": 2, "retry": 1, "hand": 1}, overtaken),
     "all": Scenario(
         (SUBMIT, RETRY, K, L, REVOKE, TICK, TICK2, LIST, POLL),

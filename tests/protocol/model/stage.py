@@ -24,11 +24,13 @@ class Call:
 class Stage:
     """One method for every operation that an actor can stand before.
 
-    Without ``holds`` the backend cannot keep a message until it is due.
+    Without ``holds`` the backend cannot keep a message until it is due; without ``terminates``
+    it cannot end a call whose worker does not answer, or comes too late.
     """
 
-    def __init__(self, limit: int, *, holds: bool) -> None:
-        self.checks, self.holds = Checks(limit, STALE), holds
+    def __init__(self, limit: int, *, holds: bool, terminates: bool) -> None:
+        self.checks = Checks(limit, STALE)
+        self.holds, self.terminates = holds, terminates
         self.store: dict[str, Record] = {}
         self.calls: list[Call] = []
         self.actors: list[Actor] = []
@@ -95,6 +97,16 @@ class Stage:
 
     def do_cancel(self, a: Actor, c: int) -> None:
         """Nothing: it is asynchronous, and the message may well arrive all the same."""
+
+    def do_terminate(self, a: Actor, c: int) -> None:
+        """Let whoever carries it out die where it stands, also if it only seemed to be dead."""
+        if not self.terminates:
+            return
+        self.calls[c].lost = True
+        for worker in self.calls[c].workers:
+            if worker.alive:
+                worker.alive = False
+                worker.gen.close()
 
     def do_alive(self, a: Actor, c: int) -> bool:
         call = self.calls[c]

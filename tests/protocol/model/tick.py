@@ -69,7 +69,10 @@ def settle_attempts(m: M, job: Record, now: int) -> Steps:  # noqa: C901
     if run and now - run["beat"] < STALE:
         return None
     if n and m.has("tick-revokes") and (yield "get", f"stop:{job_id}"):
-        return (yield from end(m, job_id, "revoked", n))
+        yield from end(m, job_id, "revoked", n)
+        if call:
+            yield "terminate", call["call"]  # its process may be there still, and not answer
+        return None
     if now < due(run):
         return None  # parked
     gone = now - job["created"] >= GRACE

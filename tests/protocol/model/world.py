@@ -27,13 +27,15 @@ class World(Stage):
     """Everything around the actors.
 
     ``budget`` bounds what may go wrong on one path: ``crash``, ``jump``, ``lose`` and ``deliver``
-    (per message), and how often bodies may ``retry``, ``hand`` themselves back or ``fail``.
+    (per message), and how often bodies may ``retry``, ``hand`` themselves back, ``leave`` without sending
+    themselves again, or ``fail``.
     """
 
     def __init__(
         self, m: M, actors: Sequence[tuple[str, Make]], budget: Mapping[str, int], limit: int
     ) -> None:
-        super().__init__(limit, holds=bool(budget.get("holds", 1)))
+        holds, terminates = bool(budget.get("holds", 1)), bool(budget.get("terminates"))
+        super().__init__(limit, holds=holds, terminates=terminates)
         self.m, self.budget = m, dict(budget)
         self.log: list[str] = []
         self.quiet, self.crashed = False, False
@@ -78,7 +80,7 @@ class World(Stage):
 
     def outcomes(self) -> list[Choice]:
         ending = [i for i, a in enumerate(self.actors) if a.alive and a.op[0] == "body"]
-        asked = [name for name in ("retry", "hand", "fail") if self.budget.get(name)]
+        asked = [name for name in ("retry", "hand", "leave", "fail") if self.budget.get(name)]
         return [(name, i) for name in asked for i in ending]
 
     def is_due(self, call: Call) -> bool:

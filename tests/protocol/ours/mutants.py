@@ -180,8 +180,8 @@ class ParksBlindly(Protocol):
 
 
 class HandsBackBlindly(Protocol):
-    def hand_back(self, claim: Claim) -> None:
-        as_(Blind, self).hand_back(claim)
+    def hand_back(self, claim: Claim, *, send: bool = True) -> None:
+        as_(Blind, self).hand_back(claim, send=send)
 
 
 class Unseeing(Protocol):

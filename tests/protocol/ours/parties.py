@@ -15,7 +15,7 @@ from tasks.framework.retry import Retry
 from tasks.framework.task import Options, Task, registry
 from tests.protocol.model.terms import DELAY, JUMP
 from tests.protocol.ours.party import operate
-from tests.protocol.ours.surroundings import beat
+from tests.protocol.ours.surroundings import beat, seat
 from tests.protocol.ours.world import Act, Code
 
 EXPIRES = 2 * JUMP - 1
@@ -33,7 +33,9 @@ def body() -> str:
     outcome = operate("body", run_id, attempt)
     if outcome == "retry":
         current.retry(after=DELAY)
-    if outcome == "handed":
+    if outcome == "leave":
+        seat.get().redelivered = True
+    if outcome in {"handed", "leave"}:
         raise Interrupted("the process has to leave")
     if outcome == "fail":
         raise ValueError("the body failed")

@@ -51,6 +51,9 @@ SCENARIOS = {
     "late finishers": Scenario((TICK, TICK2, K, L), {"deliver": 0}, before.ended),
     "revoke, worker dead": Scenario((REVOKE,), {"deliver": 2}, before.dead),
     "revoked, worker dead": Scenario((), {"deliver": 2}, before.dead_and_revoked),
+    "revoked, terminated": Scenario(
+        (TICK,), {"deliver": 2, "terminates": 1, "jump": 1}, before.dead_and_revoked
+    ),
     "try again": Scenario((TICK,), {"retry": 2, "deliver": 2, "jump": 3}, before.committed),
     "try again, crash": Scenario(
         (SUBMIT, TICK), {"retry": 2, "deliver": 2, "jump": 3, "crash": 1}
@@ -60,6 +63,8 @@ SCENARIOS = {
     "hand back": Scenario((TICK,), {"hand": 2, "deliver": 2, "jump": 1}, before.committed),
     "hand back, crash": Scenario((SUBMIT, TICK), {"hand": 2, "crash": 2, "jump": 2}),
     "hand back, revoke": Scenario((REVOKE,), {"hand": 1}, before.under_way),
+    "leave": Scenario((TICK,), {"leave": 2, "deliver": 2, "jump": 1}, before.committed),
+    "leave, revoke": Scenario((REVOKE,), {"leave": 1, "deliver": 2}, before.under_way),
     "overtaken": Scenario((TICK,), {}, before.overtaken),
     "all": Scenario(
         (SUBMIT, RETRY, K, L, REVOKE, TICK, TICK2, LIST, POLL),

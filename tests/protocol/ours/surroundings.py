@@ -82,6 +82,9 @@ class SeenBackend:
     def cancel(self, call_id: str) -> None:
         operate("cancel", int(call_id))
 
+    def terminate(self, call_id: str) -> None:
+        operate("terminate", int(call_id))
+
     def alive(self, call_id: str) -> bool:
         return bool(operate("alive", int(call_id)))
 
@@ -112,6 +115,9 @@ class SeenSeat(Seat):
 pulse: ContextVar[Heartbeat] = ContextVar("pulse")
 """The heartbeat of the body in this thread."""
 
+seat: ContextVar[Seat] = ContextVar("seat")
+"""Where the body in this thread sits."""
+
 
 class SeenPacemaker(Pacemaker):
     """Leaves it to the body to beat, so that the explorer decides when.
@@ -122,6 +128,7 @@ class SeenPacemaker(Pacemaker):
 
     def begin(self, heartbeat: Heartbeat) -> None:
         pulse.set(heartbeat)
+        seat.set(self._seat)
 
     def end(self) -> None:
         """Nothing: the body that would beat has ended."""
