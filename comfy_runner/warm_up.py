@@ -35,7 +35,7 @@ class _Nowhere:
 
     def stored_at(self, key: str) -> float | None:
         del key
-        return None  # noqa: RET501, PLR1711 - the port's answer for "there is no such file"
+        return None
 
     def url(self, key: str, *, ttl_seconds: int) -> str:
         raise NoSuchFile(f"{key} for {ttl_seconds} s: a warm-up has no files")
