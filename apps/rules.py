@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -108,7 +107,7 @@ def price_name(value: Any) -> str:
 def price(value: Any) -> float:
     """Return US dollars per second."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not 0 <= value <= 1:
+    if not number or not 0 <= value <= 1:
         raise ValueError("must be US dollars per second, from 0 to 1, such as 0.000542")
     return float(value)
 

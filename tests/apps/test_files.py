@@ -78,7 +78,7 @@ def test_the_setting_names_the_default_app(tmp_path: Path) -> None:
 
 
 def test_a_model_keeps_only_the_last_part_of_its_path_in_the_repository(tmp_path: Path) -> None:
-    text = """
+    text = f"""
         name = "mine"
         [[models]]
         folder = "vae"
@@ -88,10 +88,12 @@ def test_a_model_keeps_only_the_last_part_of_its_path_in_the_repository(tmp_path
         folder = "loras/styles"
         url = "https://files.example.com/b?download=1"
         file = "b.safetensors"
+        sha256 = "{"AB" * 32}"
     """
     near, far = apps.load(written(tmp_path / "mine.toml", text)).models
     assert (near.path, near.revision, near.pinned) == ("vae/a.safetensors", "main", False)
-    assert (far.path, far.revision, far.pinned) == ("loras/styles/b.safetensors", None, False)
+    assert (far.path, far.revision, far.pinned) == ("loras/styles/b.safetensors", None, True)
+    assert far.sha256 == "ab" * 32
 
 
 def test_a_custom_node_is_named_for_its_repository(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def node(url: str, commit: str = COMMIT) -> str:
         ("[limits]\ngpu_scaledown_window_seconds = 1", "limits.gpu_scaledown_window_seconds = 1:"),
         ("[limits]\ngpu_min_containers = 3", "limits.gpu_min_containers = 3: must not exceed"),
         ("[timeouts]\njob_seconds = 90000", "timeouts.job_seconds = 90000: must be a whole"),
-        ("[timeouts]\nstart_seconds = true", "timeouts.start_seconds = true: must be a whole"),
+        ("[timeouts]\njob_seconds = true", "timeouts.job_seconds = true: must be a whole"),
         ("[prices]\nL40 = 1.0", "prices.L40 = 1.0: is neither a GPU type of Modal, in capitals,"),
         ("[prices]\nL4 = 2", "prices.L4 = 2: must be US dollars per second"),
         ("[prices]\nL4 = nan", "prices.L4 = NaN: must be US dollars per second"),
