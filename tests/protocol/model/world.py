@@ -27,8 +27,8 @@ class World(Stage):
     """Everything around the actors.
 
     ``budget`` bounds what may go wrong on one path: ``crash``, ``jump``, ``lose`` and ``deliver``
-    (per message), and how often bodies may ``retry``, ``hand`` themselves back, ``leave`` without sending
-    themselves again, or ``fail``.
+    (per message), and how often bodies may ``retry``, ``hand`` themselves back, ``leave`` without
+    sending themselves again, or ``fail``.
     """
 
     def __init__(
