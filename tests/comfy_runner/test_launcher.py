@@ -11,6 +11,7 @@ import time
 import pytest
 
 from comfy_runner import launcher
+from settings import SETTINGS
 
 SHIM = [sys.executable, "-I", "-S", launcher.__file__]
 
@@ -25,6 +26,18 @@ def run(code: str, *, parent: int | None = None, **options: object) -> str:
 
 def test_the_program_sees_its_arguments_and_our_environment() -> None:
     assert run("import os; print(os.environ['HOME_OF_TEST'])", env={"HOME_OF_TEST": "x"}) == "x"
+
+
+def test_variables_are_set_before_the_program() -> None:
+    command = [*SHIM, str(os.getpid()), "A=1", "B=x=y", sys.executable, "-c"]
+    code = "import os; print(os.environ['A'], os.environ['B'])"
+    assert subprocess.check_output([*command, code], text=True, timeout=30) == "1 x=y\n"
+
+
+def test_every_secret_among_the_settings_is_withheld() -> None:
+    secret = {each.name for each in SETTINGS if each.secret}
+    assert {"API_KEY", "WEBHOOK_SECRET"} <= secret
+    assert secret <= set(launcher.SECRETS)
 
 
 def test_keys_of_the_service_are_not_passed_on() -> None:

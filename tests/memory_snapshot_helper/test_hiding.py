@@ -41,7 +41,7 @@ def test_work_on_a_hidden_gpu_is_refused_with_the_line_that_wants_it(
     machine: Machine, curtain: Curtain
 ) -> None:
     with pytest.raises(EarlyGpuWork, match=r"test_hiding\.py:\d+ wants the GPU.*set_device"):
-        machine.torch.cuda.init()
+        machine.torch.cuda._lazy_init()
     assert len(curtain.refused) == 1
     assert machine.asked == []
 
