@@ -29,10 +29,8 @@ def main(parts: list[str]) -> None:
         against_queues()
     with tempfile.TemporaryDirectory() as place:
         if "reading" in wanted:
-            for name, (few, many) in reading.measure(Path(place)).items():
-                say(f"{name}, of {reading.MANY:,} finished", many, f"of {reading.FEW:,}", few)
-            for name, (few, many) in reading.measure_queue(Path(place)).items():
-                say(f"{name}, of {reading.QUEUE:,} waiting", many, f"of {reading.ACTIVE}", few)
+            for row in reading.rows(Path(place)):
+                say(*row)
         if "job" in wanted:
             small = overhead.measure(Path(place))
             say("one small ComfyUI job", small.service, "ComfyUI driven bare", small.bare)

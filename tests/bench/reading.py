@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import settings
@@ -21,6 +21,14 @@ ACTIVE = 5
 
 QUEUE = 2_000
 """So many wait while it is measured what a long queue costs those who list."""
+
+
+def rows(place: Path) -> Iterator[tuple[str, float, str, float]]:
+    """Yield what is read, its milliseconds where much lies there, and where little does."""
+    for name, (few, many) in measure(place).items():
+        yield f"{name}, of {MANY:,} finished", many, f"of {FEW:,}", few
+    for name, (few, many) in measure_queue(place).items():
+        yield f"{name}, of {QUEUE:,} waiting", many, f"of {ACTIVE}", few
 
 
 def measure(place: Path) -> dict[str, tuple[float, float]]:
