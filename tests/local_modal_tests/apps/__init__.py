@@ -1,0 +1,1 @@
+"""Apps for the stand-in to run."""

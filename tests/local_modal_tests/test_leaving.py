@@ -1,0 +1,67 @@
+"""That a stand-in leaves nothing behind, however its test ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.local_modal import LocalModal
+from tests.local_modal_tests.conftest import APPS, SECRETS
+from tests.waiting import eventually
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+ROOT = Path(__file__).resolve().parents[2]
+KILLED = f"""
+import time
+from tests.local_modal import LocalModal
+with LocalModal(secrets={SECRETS!r}) as local:
+    local.deploy("sample.py", cwd={str(APPS)!r})
+    task, = local.start_container("tick")
+    local.wait(lambda: task.ready)
+    print(task.proc.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_test_that_fails_leaves_no_container_thread_port_or_file() -> None:
+    before = set(threading.enumerate())
+
+    def fail(local: LocalModal) -> None:
+        local.deploy("sample.py", cwd=APPS)
+        task, starting = local.start_container("tick", 2)
+        local.wait(lambda: task.ready and starting.proc)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), LocalModal(secrets=dict(SECRETS)) as local:
+        fail(local)
+    pids = [each.proc.pid for each in local.tasks() if each.proc is not None]
+    assert len(pids) == 2
+    assert not any(map(alive, pids))
+    assert set(threading.enumerate()) <= before
+    assert not local.directory.exists()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(local.web_url("web"), timeout=5)
+
+
+def test_a_test_run_that_is_killed_leaves_no_container() -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED], cwd=ROOT, stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        pid = int(run.stdout.readline())
+        run.send_signal(signal.SIGKILL)
+    eventually(lambda: not alive(pid))
