@@ -15,9 +15,11 @@ from tasks.jobs.idempotency import Hold, forget_keys, hold
 from tasks.jobs.model import ENDED, Job, JobError, Page, Status
 from tasks.jobs.reading import get, list_jobs, watch
 from tasks.jobs.sending import retry, submit
+from tasks.jobs.usage import By, Sum, Usage, usage
 
 __all__ = [
     "ENDED",
+    "By",
     "Hold",
     "InputsGone",
     "InvalidCursor",
@@ -31,6 +33,8 @@ __all__ = [
     "Page",
     "QueueFull",
     "Status",
+    "Sum",
+    "Usage",
     "cancel",
     "delete",
     "forget_keys",
@@ -39,5 +43,6 @@ __all__ = [
     "list_jobs",
     "retry",
     "submit",
+    "usage",
     "watch",
 ]

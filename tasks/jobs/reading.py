@@ -71,14 +71,14 @@ def list_jobs(
         task=run_workflow.name,
         owner=user_id,
         states=[state for state, status in STATUS_OF.items() if status in statuses],
-        after=_begin(after, created_before),
+        after=beginning(after, created_before),
         limit=limit + 1,
     )
     if created_after is not None:
         oldest = created_after.timestamp()
         found = [reading for reading in found if reading.created >= oldest]
     shown = found[:limit]
-    more = _cursor(shown[-1].position) if len(found) > limit else None
+    more = cursor_of(shown[-1].position) if len(found) > limit else None
     return Page(tuple(Job.of(reading) for reading in shown), more)
 
 
@@ -90,8 +90,8 @@ def reading_of(job_id: str) -> Reading:
     return reading
 
 
-def _begin(after: str | None, before: datetime | None) -> Position | None:
-    """Return the position behind which the listing begins."""
+def beginning(after: str | None, before: datetime | None) -> Position | None:
+    """Return the position behind which a listing begins; raise InvalidCursor."""
     # no id sorts before the empty one: all of that moment lie in front of it
     places = [(before.timestamp(), "")] if before else []
     if after is not None:
@@ -99,18 +99,19 @@ def _begin(after: str | None, before: datetime | None) -> Position | None:
     return min(places, default=None)
 
 
-def _cursor(position: Position) -> str:
+def cursor_of(position: Position) -> str:
+    """Return a position as clients may send it back."""
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
 
 
 def _position(cursor: str) -> Position:
-    """Read a cursor; only the very text that `_cursor` writes is one."""
+    """Read a cursor; only the very text that `cursor_of` writes is one."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         created, run_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         position = float(created), check_id(run_id)
     except (ValueError, TypeError, binascii.Error, OverflowError, RecursionError):
         raise InvalidCursor from None
-    if not math.isfinite(position[0]) or _cursor(position) != cursor:
+    if not math.isfinite(position[0]) or cursor_of(position) != cursor:
         raise InvalidCursor
     return position

@@ -16,7 +16,7 @@ from settings import Settings
 from tasks import jobs
 from tasks.framework.message import RUN_ID
 from tasks.jobs import InvalidCursor
-from tasks.jobs.reading import _cursor, _position
+from tasks.jobs.reading import _position, cursor_of
 from tests.tasks.framework.rig import Rig
 
 GRAPH = {"1": {"class_type": "X", "inputs": {}}}
@@ -37,7 +37,7 @@ def encoded(value: object) -> str:
 
 @given(MOMENTS, IDS)
 def test_a_cursor_is_read_as_it_was_written(created: float, run_id: str) -> None:
-    assert _position(_cursor((created, run_id))) == (created, run_id)
+    assert _position(cursor_of((created, run_id))) == (created, run_id)
 
 
 @given(
@@ -50,7 +50,7 @@ def test_any_other_text_is_refused(text: str) -> None:
         position = _position(text)
     except InvalidCursor:
         return
-    assert _cursor(position) == text
+    assert cursor_of(position) == text
 
 
 @given(
