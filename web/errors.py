@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 _DETAILS = {
     404: "There is nothing at this address; check the path against the API's documentation.",
     405: "This address does not take this method; the Allow header lists those it takes.",
+    412: "What If-Match or If-Unmodified-Since names is not so any more; read it anew.",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from flask import Blueprint, Response, request, send_file
+from flask import Blueprint, Response, abort, request, send_file
 from werkzeug.wsgi import wrap_file
 
 from comfy_runner.bucket import BadSignature, Expired, LocalBucket, NoSuchFile, StoredFile
@@ -43,6 +43,9 @@ def blueprint(bucket: LocalBucket) -> Blueprint:
             raise _forbidden("link_expired", "The link has expired") from error
         except BadSignature as error:
             raise _forbidden("bad_signature", "The link is not one that we signed") from error
+        if response.status_code == 412:
+            response.close()
+            abort(412)
         seconds = max(0, int(expires) - int(time.time()))
         response.headers["Cache-Control"] = f"private, max-age={seconds}"
         response.headers.update(_HEADERS)

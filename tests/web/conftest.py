@@ -6,17 +6,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, request_finished
 from flask.testing import FlaskClient
 
 from comfy_runner.bucket import Bucket, open_bucket
 from settings import Settings
 from tests.web.memory_jobs import MemoryJobs
+from tests.web.promises import Promises
 from tests.web.real_jobs import RealApi, real_api
 from tests.web.told_api import Api
 from web import create_app
 
 KEY = "a-key-for-tests"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def promises() -> Iterator[Promises]:
+    """See to it that whatever any test of the API is answered is as described."""
+    promises = Promises()
+    with request_finished.connected_to(promises.look):
+        yield promises
+    assert promises.broken == {}, "web/description does not say so"
 
 
 @pytest.fixture

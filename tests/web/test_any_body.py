@@ -87,6 +87,7 @@ FIELDS = {
     "timeout_seconds": st.integers(-1, 10_000) | ANY_JSON,
     "temp_outputs": st.booleans() | ANY_JSON,
     "user_id": TEXT | ANY_JSON,
+    "gpu": st.sampled_from(["H100", "none", "L4"]) | ANY_JSON,
     "webhook_url": LOCATORS | ANY_JSON,
     "webhook_events": st.lists(st.sampled_from(["job.failed", "job.done"])) | ANY_JSON,
 }

@@ -73,7 +73,11 @@ def test_every_operation_says_what_it_is_for(document: dict[str, Any]) -> None:
 
 
 def test_only_what_wants_no_key_says_so(document: dict[str, Any], stranger: FlaskClient) -> None:
-    assert document["security"] == [{"key": []}]
+    assert document["security"] == [{"key": []}, {"header": []}]
+    assert document["components"]["securitySchemes"] == {
+        "key": {"type": "http", "scheme": "bearer"},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
     for (method, path), described in operations_of(document).items():
         answer = stranger.open(re.sub(r"{\w+}", "x", path), method=method)
         assert (answer.status_code == 401) == ("security" not in described), (method, path)

@@ -147,6 +147,12 @@ def test_a_file_already_held_is_not_sent_again(visitor: Visitor, link: str) -> N
     assert visitor.ask(link, If_None_Match='"another"').status_code == 200
 
 
+def test_a_file_that_is_not_the_one_asked_for_is_not_sent(visitor: Visitor, link: str) -> None:
+    etag = visitor.ask(link).headers["ETag"]
+    assert visitor.ask(link, If_Match=etag).status_code == 200
+    problem(visitor.ask(link, If_Match='"another"'), 412, "precondition_failed")
+
+
 def test_a_part_of_another_version_is_sent_whole(visitor: Visitor, link: str) -> None:
     response = visitor.ask(link, Range="bytes=0-9", If_Range='"another"')
     assert (response.status_code, response.data) == (200, CONTENT)

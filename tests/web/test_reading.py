@@ -152,3 +152,8 @@ def test_the_log_is_text_unless_json_is_preferred(real: RealApi) -> None:
     told = get(real, f"{job_id}/logs", Accept="application/json").get_json()
     assert told == {"job_id": job_id, "logs": ["[20:01:02] é", "[20:01:03] b"]}
     problem(get(real, "nobody/logs"), 404, "job_not_found")
+
+
+def test_a_job_that_is_not_as_the_client_wants_it_is_a_problem(real: RealApi) -> None:
+    path = f"/v1/jobs/{real.submit()}"
+    problem(real.client.get(path, headers={"If-Match": '"another"'}), 412, "precondition_failed")

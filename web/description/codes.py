@@ -35,6 +35,7 @@ CODES = {
     "nothing_to_redeliver": Code(409, "None of the events that the webhook wants has happened."),
     "too_many_redeliveries": Code(409, "The event has been sent anew as often as it may be."),
     "inputs_gone": Code(410, "Input files of the job are not kept any more: submit it with them."),
+    "precondition_failed": Code(412, "What `If-Match` names is not so any more: read it anew."),
     "request_too_large": Code(413, "The body is too large; give large input files by URL."),
     "unsupported_media_type": Code(415, "The body is not declared as `application/json`."),
     "requested_range_not_satisfiable": Code(416, "The file is shorter than the range asked for."),

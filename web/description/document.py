@@ -44,10 +44,12 @@ def document(app: Flask, *, longest_run_seconds: int) -> dict[str, Any]:
         plugins=[plugin],
         info={"description": INTRODUCTION},
         servers=[{"url": "/"}],
-        security=[{"key": []}],
+        security=[{"key": []}, {"header": []}],
     )
     plugin.converter.add_attribute_function(_as_checked)  # type: ignore[union-attr]  # set by now
     spec.components.security_scheme("key", {"type": "http", "scheme": "bearer"})
+    plain = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+    spec.components.security_scheme("header", plain)
     spec.components.schema("Submission", schema=SubmissionSchema(longest_run_seconds))
     for name, shape in {**SHAPES, "Nothing": NOTHING, "Redelivery": REDELIVERY}.items():
         spec.components.schema(name, shape)

@@ -73,7 +73,6 @@ ACCEPTED = told(
     Idempotency_Replayed="`true` if this answers a request that was sent before.",
 )
 UNCHANGED = Answer("What `If-None-Match` names is still so.")
-UNMATCHED = Answer("What `If-Match` names is not so any more.")
 PAGE = {200: Answer("A page for people.", {HTML: {"type": "string"}})}
 FILE: Mapping[str, Shape] = {"*/*": {}}
 LINES = {"text/plain": {"type": "string"}, JSON: ref("Logs")}
@@ -112,9 +111,8 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         {
             200: told("The job.", "Job", ETag="Changes with the job."),
             304: UNCHANGED,
-            412: UNMATCHED,
         },
-        ("invalid_parameter", "job_not_found", "too_many_streams"),
+        ("invalid_parameter", "job_not_found", "precondition_failed", "too_many_streams"),
         query=queries.WaitSchema,
         headers=("If-None-Match",),
     ),
@@ -162,6 +160,12 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         body="Redelivery",
         body_required=False,
     ),
+    ("GET", "/v1/usage"): Operation(
+        "Jobs",
+        {200: told("What ended jobs have used of workers, for all or part of them.", "Usage")},
+        ("invalid_parameter",),
+        query=queries.UsageSchema,
+    ),
     ("GET", "/v1/workflows"): Operation(
         "Workflows", {200: told("All of them, with what may be set.", "Workflows")}
     ),
@@ -180,9 +184,11 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
             200: Answer("The file.", FILE),
             206: Answer("The part of it that `Range` asks for.", FILE),
             304: UNCHANGED,
-            412: UNMATCHED,
         },
-        ("bad_signature", "link_expired", "file_not_found", "requested_range_not_satisfiable"),
+        (
+            *("bad_signature", "link_expired", "file_not_found"),
+            *("precondition_failed", "requested_range_not_satisfiable"),
+        ),
         public=True,
     ),
     ("GET", "/health"): Operation(

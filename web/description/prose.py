@@ -12,7 +12,7 @@ Send a ComfyUI workflow, watch it run, fetch its files.
 3. Get each of its `outputs` from `url`, which needs no key and expires; reading the job gives a
    new one.
 
-**Keys.** Send `Authorization: Bearer <key>` with every request to `/v1`.
+**Keys.** Send `Authorization: Bearer <key>`, or `X-API-Key: <key>`, with every request to `/v1`.
 
 **Refusals** are `application/problem+json` (RFC 9457) with a stable `code`, whose page is at
 `type`; `errors` names everything that is wrong at once, in the body by JSON pointer. Any address

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, abort, jsonify, request
 
 from tasks.jobs import Job
 from web.auth import caller
@@ -43,6 +43,8 @@ class ReadingRoutes:
         response = jsonify(self.telling.document(job))
         response.set_etag(self.telling.tag(job), weak=True)
         response.make_conditional(request)
+        if response.status_code == 412:
+            abort(412)
         return response
 
     def logs(self, job_id: str) -> Response:
