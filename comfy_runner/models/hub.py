@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import cast
 
-from huggingface_hub import get_hf_file_metadata, hf_hub_url
+from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -42,6 +42,8 @@ def locate(model: Model, *, token: str | None, endpoint: str | None, patience: P
     Raises:
         ModelsError: no such repository, revision or file; it is gated; or the hub is away.
     """
+    # It would ask the hub for more, once a day, to tell it what kind of program calls.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
     repo, revision = model.repo or "", model.revision or "main"
     found = _ask(model, token, endpoint, patience)
     commit, etag = found.commit_hash or "", found.etag or ""

@@ -119,8 +119,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._store(self.path.removeprefix("/storage/").split("?")[0])
             return
         found = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", self.path)
-        assert found, self.path
-        self._resolve(*found.groups())
+        if found:
+            self._resolve(*found.groups())
+        else:
+            self._say(404, {})
 
     def _resolve(self, repo: str, revision: str, file: str) -> None:
         refusal = self._refusal(repo, revision, f"{repo}/{file}")
