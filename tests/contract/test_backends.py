@@ -31,6 +31,7 @@ from tasks.framework.reading import read
 from tasks.framework.records import Job
 from tasks.framework.stores.memory import MemoryStore
 from tasks.framework.task import pool_of
+from tests.modal_stand_in import contract_app
 from tests.tasks.framework import local_app
 from tests.tasks.framework.local_app import add, describe, divide, follow
 from tests.waiting import eventually
@@ -59,10 +60,17 @@ def local(path: Path) -> Iterator[None]:
     configure(None)
 
 
-BACKENDS = {"eager": eager, "local": local}
+@contextmanager
+def on_modal(path: Path) -> Iterator[None]:
+    with contract_app(path):
+        yield
 
 
-@pytest.fixture(params=BACKENDS, scope="module")
+BACKENDS = {"eager": eager, "local": local, "modal": on_modal}
+SLOW = pytest.param("modal", marks=[pytest.mark.live, pytest.mark.slow])
+
+
+@pytest.fixture(params=["eager", "local", SLOW], scope="module")
 def backend(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
