@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -151,3 +152,17 @@ def test_an_app_goes_from_its_file_to_an_address_and_away_again(
 
 def test_the_default_app_is_the_one_of_the_customers_address() -> None:
     assert apps.load().name == "comfyui-saas"
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_keys_are_made_in_the_app_that_is_named(tmp_path: Path, modal: LocalModal) -> None:
+    made = manage(tmp_path, "keys", "create", "--on", "modal", modal=modal, **R2)
+    assert made.returncode == 0, made.stderr
+    listed = manage(tmp_path, "keys", "list", "--json", "--on", "modal", modal=modal, **R2)
+    (key,) = json.loads(listed.stdout)["keys"]
+    assert key["id"] in made.stderr
+    image = str(PROJECT / "apps" / "image.toml")
+    elsewhere = manage(tmp_path, "keys", "list", "--json", "--app", image, modal=modal, **R2)
+    assert json.loads(elsewhere.stdout)["keys"] == []
+    assert not (tmp_path / ".data").exists()
