@@ -17,7 +17,9 @@ from jsonschema import Draft202012Validator
 import web
 from comfy_runner import errors
 from tasks.jobs.model import CODE_OF
+from tasks.webhook_target import EVENTS
 from tests.web.problems import problem
+from tests.web.real_jobs import RealApi
 from web.description.codes import CODES
 from web.description.operations import OPERATIONS
 
@@ -84,11 +86,22 @@ def test_only_what_wants_no_key_says_so(document: dict[str, Any], stranger: Flas
         assert ("401" in described["responses"]) == ("security" not in described)
 
 
-def test_the_example_of_a_submission_is_accepted(
-    document: dict[str, Any], client: FlaskClient
+def test_every_example_is_accepted_where_it_stands(
+    document: dict[str, Any], real: RealApi
 ) -> None:
-    example = document["components"]["schemas"]["Submission"]["example"]
-    assert client.post("/v1/jobs", json=example).status_code == 202
+    tried = set()
+    for (method, path), described in operations_of(document).items():
+        content = described.get("requestBody", {}).get("content", {})
+        for example in content.get("application/json", {}).get("examples", {}).values():
+            hook = {"webhook_url": "https://example.com/hook", "webhook_events": list(EVENTS)}
+            job_id = real.finished(**hook)
+            address = path.replace("{job_id}", job_id)
+            answer = real.client.open(address, method=method, json=example["value"])
+            assert answer.status_code in {200, 202}, (path, example, answer.text)
+            tried.add((method, path))
+    assert tried == {
+        place for place, each in operations_of(document).items() if "requestBody" in each
+    }
 
 
 # -- codes ---------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from marshmallow import fields, validate
 from tasks.webhook_target import EVENTS
 from web.description.codes import CODES, title
 from web.description.operations import OPERATIONS, Operation
-from web.description.prose import EXAMPLE, INTRODUCTION, REQUEST_HEADERS, WEBHOOK_HEADERS
+from web.description.prose import EXAMPLES, INTRODUCTION, REQUEST_HEADERS, WEBHOOK_HEADERS
 from web.description.shapes import SHAPES, TEXT, Shape, ref, whole
 from web.v1.schemas import SubmissionSchema
 
@@ -69,7 +69,6 @@ def document(app: Flask, *, longest_run_seconds: int) -> dict[str, Any]:
 def _finish(submission: dict[str, Any]) -> None:
     """Say of a submission what marshmallow does not know."""
     submission["properties"]["workflow"] = {"anyOf": [NAMED, GRAPH]}
-    submission["example"] = EXAMPLE
 
 
 def _as_checked(_converter: Any, field: fields.Field[Any], **_: Any) -> Shape:
@@ -126,7 +125,11 @@ def _described(operation: Operation, rule: str, summary: str) -> dict[str, Any]:
         "responses": _responses(operation, rule),
     }
     if operation.body:
-        content = {"application/json": {"schema": ref(operation.body)}}
+        examples = {
+            f"example-{number}": {"summary": shows, "value": value}
+            for number, (shows, value) in enumerate(EXAMPLES[operation.body].items(), 1)
+        }
+        content = {"application/json": {"schema": ref(operation.body), "examples": examples}}
         made["requestBody"] = {"required": operation.body_required, "content": content}
     if operation.public:
         made["security"] = []

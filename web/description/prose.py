@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 INTRODUCTION = """
 Send a ComfyUI workflow, watch it run, fetch its files.
 
@@ -29,7 +32,41 @@ lists several while secrets are being changed. Refuse timestamps that are more t
 old, and take no `webhook-id` twice.
 """
 
-EXAMPLE = {"workflow": {"name": "text_to_image"}, "params": {"prompt": "fog", "seed": 1}}
+_COPY = {
+    "1": {"class_type": "LoadImage", "inputs": {"image": "face.png"}},
+    "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "copy"}},
+}
+_PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+)
+
+EXAMPLES: Mapping[str, Mapping[str, Any]] = {
+    "Submission": {
+        "A workflow that is kept here": {
+            "workflow": {"name": "text_to_image"},
+            "params": {"prompt": "fog", "seed": 1},
+        },
+        "A graph, one of its fields set, with an input file": {
+            "workflow": _COPY,
+            "inputs": [{"node": "2", "field": "filename_prefix", "value": "again"}],
+            "media": [{"name": "face.png", "data": _PIXEL}],
+            "timeout_seconds": 60,
+        },
+        "A file by its address, for a user, with a webhook": {
+            "workflow": _COPY,
+            "media": [{"name": "face.png", "url": "https://example.com/face.png"}],
+            "user_id": "user_1",
+            "webhook_url": "https://example.com/hook",
+            "webhook_events": ["job.completed", "job.failed"],
+        },
+    },
+    "Nothing": {"An empty object; no body will do as well": {}},
+    "Redelivery": {
+        "All events": {"event": None},
+        "One type of event": {"event": "job.completed"},
+    },
+}
+"""What bodies may look like, by schema and by what it is that they show."""
 
 REQUEST_HEADERS = {
     "Idempotency-Key": "1 to 200 visible ASCII characters, such as a UUID; kept for a day.",

@@ -137,6 +137,21 @@ SHAPES: dict[str, Shape] = {
             "next": optional(TEXT, "The `after` of the next page, if there is one."),
         }
     ),
+    "Usage": whole(
+        {
+            "sums": listed(
+                whole(
+                    {
+                        "name": optional(TEXT, "The user, day or GPU; null is what has none."),
+                        "jobs": COUNT,
+                        "gpu_seconds": NUMBER,
+                        "usd": optional(NUMBER, "What those jobs cost that have a price."),
+                    }
+                )
+            ),
+            "next": optional(TEXT, "The `after` of the rest: add sums of a name together."),
+        }
+    ),
     "Logs": whole({"job_id": TEXT, "logs": listed(TEXT)}),
     "Verdict": whole({"valid": {"const": True}, "nodes": COUNT, "media": COUNT}),
     "Workflow": whole(
