@@ -36,9 +36,10 @@ import folder_paths, numpy, torch
 import comfy.model_management
 from memory_snapshot_helper.hiding import curtain
 from memory_snapshot_helper.waking import wake
-random.seed(7), numpy.random.seed(7), torch.manual_seed(7)
+numpy.random.seed(7), torch.manual_seed(7)
 for woken in (False, False, True, True):
     if os.fork() == 0:
+        random.seed(7)  # Python itself seeds it anew in a fork, though not in a snapshot
         if woken:
             wake(curtain)
         drawn = random.random(), numpy.random.random(), torch.rand(1).item()
