@@ -50,6 +50,7 @@ FOCUS: dict[str, Mutation] = {
     "read-final-again": Mutation(("poll",), "a poller never goes back"),
     "dedupe": Mutation(("list",), LISTED),
     "live-then-archive": Mutation(("list",), LISTED),
+    "runs-then-archive": Mutation(("list ended",), LISTED),
     "look-before-slot": Mutation(("retry late",), SAME_KEY),
     "if-mine": Mutation(("late finisher",), LIMITS),
     "derived-link": Mutation(("deliver twice",), "one link"),

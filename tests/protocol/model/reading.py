@@ -1,4 +1,4 @@
-"""What a job looks like from outside, as generators: one job, a poller, a listing."""
+"""What a job looks like from outside, as generators: one job, a poller, listings."""
 
 from __future__ import annotations
 
@@ -38,4 +38,24 @@ def listing(m: M, owner: str) -> Steps:
         live = yield "items", "live:"
     mine = [value["id"] for _, value in live if value["owner"] == owner]
     fresh = [job_id for job_id in mine if job_id not in done or not m.has("dedupe")]
+    yield "listed", before, [*done, *fresh]
+
+
+def listing_ended(m: M, owner: str) -> Steps:
+    """List what has ended: scan the runs first, then the archive; read each run that is there.
+
+    Whatever has ended has a run, or the mark that it never starts, until it is archived.
+    """
+    before = yield ("ended",)
+    if m.has("runs-then-archive"):
+        runs = yield "items", "run:"
+        done = yield "archive_list", owner
+    else:
+        done = yield "archive_list", owner
+        runs = yield "items", "run:"
+    begun = {key.split(":")[1] for key, _ in runs}
+    fresh = []
+    for job_id in sorted(begun.difference(done)):
+        if (yield from read(m, job_id)) == "final":
+            fresh.append(job_id)
     yield "listed", before, [*done, *fresh]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from tests.protocol.model.reading import listing, poll
+from tests.protocol.model.reading import listing, listing_ended, poll
 from tests.protocol.model.rules import end, revoke, settle_final, submit
 from tests.protocol.model.stage import Call
 from tests.protocol.model.terms import DELAY, JUMP, START, M, Record
@@ -25,6 +25,7 @@ REVOKE: tuple[str, Make] = ("revoke", lambda m: revoke(m, "J"))
 TICK: tuple[str, Make] = ("tick", tick)
 TICK2, TICK3 = ("tick2", tick), ("tick3", tick)
 LIST: tuple[str, Make] = ("list", lambda m: listing(m, "o"))
+ENDED: tuple[str, Make] = ("list ended", lambda m: listing_ended(m, "o"))
 POLL: tuple[str, Make] = ("poll", lambda m: poll(m, "J"))
 ZOMBIE: tuple[str, Make] = ("zombie", lambda m: end(m, "J", "ok", 1))
 FINISH1: tuple[str, Make] = ("finish1", lambda m: settle_final(m, "J"))
@@ -105,6 +106,9 @@ SCENARIOS: dict[str, Scenario] = {
     "two jobs": Scenario((SUBMIT, K), {"deliver": 0}),
     "revoke": Scenario((SUBMIT, REVOKE), {"deliver": 1}),
     "list": Scenario((SUBMIT, LIST), {"deliver": 1}),
+    "list ended": Scenario((SUBMIT, ENDED), {"deliver": 1}),
+    "list ended, revoke": Scenario((REVOKE, ENDED), {"deliver": 1}, sent),
+    "list ended, expire": Scenario((SUBMIT, TICK, ENDED), {"jump": 2, "deliver": 1}),
     "poll": Scenario((SUBMIT, POLL), {"deliver": 1}),
     "submit+tick": Scenario((SUBMIT, TICK), {"jump": 1, "deliver": 0}),
     "one job": Scenario((SUBMIT,), {"crash": 1, "jump": 1, "deliver": 2, "lose": 1}),

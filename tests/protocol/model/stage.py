@@ -131,6 +131,9 @@ class Stage:
     def do_acked(self, a: Actor) -> list[str]:
         return sorted(set(self.checks.acks.values()))
 
+    def do_ended(self, a: Actor) -> list[str]:
+        return sorted(self.checks.final)
+
     def do_refused(self, a: Actor, key: str) -> None:
         void = self.store.get("job:" + key, {}).get("void")
         self.checks.refused(key, a.knew or [], [] if void else a.own, self.taken())

@@ -138,7 +138,7 @@ class World(Stage):
         if a.knew is None and op[0] not in READINGS:
             a.knew, a.own = sorted(self.checks.acks), self.taken()
         value = getattr(self, "do_" + op[0])(a, *op[1:])
-        if op[0] not in ("now", "breath", "acked"):
+        if op[0] not in ("now", "breath", "acked", "ended"):
             shown = "" if value is None and op[0] != "get" else f" -> {value}"
             self.note(f"{a.name:<9} {show(op)}{shown}")
         a.advance(value)

@@ -12,6 +12,7 @@ from tasks.framework.errors import Interrupted, LimitReached
 from tasks.framework.protocol import Protocol
 from tasks.framework.result import AsyncResult
 from tasks.framework.retry import Retry
+from tasks.framework.states import FINAL_STATES
 from tasks.framework.task import Options, Task, registry
 from tests.protocol.model.terms import DELAY, JUMP
 from tests.protocol.ours.party import operate
@@ -98,6 +99,12 @@ def polls(key: str) -> Act:
             operate("seen", key, state)
 
     return act
+
+
+def lists_ended(code: Code, protocol: Protocol) -> None:
+    before = operate("ended")
+    found = code.listing(protocol, task="t", owner="o", states=FINAL_STATES)
+    operate("listed", before, [reading.id for reading in found])
 
 
 def lists(code: Code, protocol: Protocol) -> None:

@@ -102,6 +102,7 @@ PLANTED = {
         Code(read=reads_final_once), "poll, end", "a poller never goes back"
     ),
     "live-then-archive": Planted(Code(listing=lists_archive_first), "list", LISTED),
+    "runs-then-archive": Planted(Code(listing=lists_archive_first), "list ended", LISTED),
     "dedupe": Planted(Code(listing=lists_twice), "list", LISTED),
     "look-before-slot": bug(mutants.SlotBeforeLook, "retry late", SAME_KEY),
     "derived-link": bug(mutants.LinkAnew, "deliver twice", "one link"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tests.protocol.ours import before
-from tests.protocol.ours.parties import finishes, lists, polls, revokes, sends
+from tests.protocol.ours.parties import finishes, lists, lists_ended, polls, revokes, sends
 from tests.protocol.ours.world import Act, Code, Kept, OurWorld, sweep
 
 SUBMIT, RETRY = ("submit", sends("J")), ("retry", sends("J"))
@@ -16,6 +16,7 @@ TICK: tuple[str, Act] = ("tick", sweep)
 TICK2: tuple[str, Act] = ("tick2", sweep)
 FINISH: tuple[str, Act] = ("finish", finishes)
 LIST: tuple[str, Act] = ("list", lists)
+ENDED: tuple[str, Act] = ("list ended", lists_ended)
 POLL: tuple[str, Act] = ("poll", polls("J"))
 
 
@@ -40,6 +41,9 @@ SCENARIOS = {
     "list": Scenario((LIST,), {"deliver": 1}, before.committed),
     "retry, crash, list": Scenario((SUBMIT, RETRY, LIST), {"crash": 1, "deliver": 0}),
     "submit, list": Scenario((SUBMIT, LIST), {"deliver": 1}),
+    "list ended": Scenario((ENDED,), {"deliver": 1}, before.under_way),
+    "list ended, revoke": Scenario((REVOKE, ENDED), {"deliver": 1}, before.committed),
+    "list ended, expire": Scenario((TICK, ENDED), {"jump": 1}, before.nearly_late),
     "poll": Scenario((POLL,), {"deliver": 1}, before.committed),
     "poll, end": Scenario((POLL,), {"deliver": 1}, before.under_way),
     "one job": Scenario((SUBMIT,), {"crash": 1, "jump": 1, "deliver": 2, "lose": 1, "fail": 1}),
