@@ -187,11 +187,11 @@ def test_the_page_loads_only_what_is_served_here(stranger: FlaskClient) -> None:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_pages_policy_forbids_foreign_and_inline_scripts(stranger: FlaskClient) -> None:
+def test_the_pages_policy_forbids_what_is_foreign_or_inline(stranger: FlaskClient) -> None:
     header = stranger.get("/docs").headers["Content-Security-Policy"]
     policy = dict(part.strip().split(" ", 1) for part in header.split(";"))
     assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
-    assert policy["script-src"] == policy["connect-src"] == "'self'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "index.html", "..", "x"])
