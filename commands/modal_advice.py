@@ -15,6 +15,9 @@ _FRAME = re.compile(r"[\u2500-\u257f\s]+")
 """Blanks and what Modal draws boxes with: a message may be wrapped inside one."""
 
 
+_BEGIN = re.compile(r"^(Error: |Traceback |\u256d\u2500+ (Error|Traceback))", re.MULTILINE)
+
+
 class ModalFailed(click.ClickException):
     """Modal refused or failed; the message says what to do next."""
 
@@ -30,7 +33,7 @@ class Advice:
 ADVICE = (
     Advice(
         r"Token missing|Token validation failed|Token .{0,40}(invalid|expired|malformed|not found)"
-        r"|[Uu]nauthenticated|UNAUTHENTICATED|Could not authenticate",
+        r"|UNAUTHENTICATED|Could not authenticate",
         "This machine is not logged in to Modal. Run `{python} -m modal setup`, or set "
         "MODAL_TOKEN_ID and MODAL_TOKEN_SECRET.",
     ),
@@ -73,9 +76,18 @@ ADVICE = (
 """Clients of Modal 1.5 and 1.6 say these; what its servers say is known from its public issues."""
 
 
+def last_words(said: str) -> str:
+    """Return what was said from the last error on; all of it if none is called one.
+
+    What comes before can be anything: a build's output, the logs of containers.
+    """
+    begins = [match.start() for match in _BEGIN.finditer(said)]
+    return said[begins[-1] :] if begins else said
+
+
 def advice(said: str, target: Target) -> str | None:
     """Return what to do about a failure that Modal told of; None if it is an unusual one."""
-    flat = _FRAME.sub(" ", said)
+    flat = _FRAME.sub(" ", last_words(said))
     for each in ADVICE:
         if re.search(each.said, flat):
             return each.remedy.format(

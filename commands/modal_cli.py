@@ -21,10 +21,17 @@ _KEPT_LINES = 400
 """How much of the output is searched for the cause of a failure: its end."""
 
 
-def modal(target: Target, *arguments: str, doing: str, show: bool = True) -> str:
+def modal(
+    target: Target,
+    *arguments: str,
+    doing: str,
+    show: bool = True,
+    otherwise: str = "Modal says above why.",
+) -> str:
     """Run the Modal command line to its end and return what it printed last, stderr too.
 
-    With `show`, each line is printed as it comes; without, only when the command fails.
+    With `show`, each line is printed as it comes; without, only when the command fails. What to
+    do about a failure that is not one of the usual ones, `otherwise` says.
 
     Raises:
         ModalFailed: it ended otherwise than well.
@@ -49,4 +56,4 @@ def modal(target: Target, *arguments: str, doing: str, show: bool = True) -> str
         return said
     if not show:
         click.echo(printable(said.expandtabs()), err=True, nl=False)
-    raise ModalFailed(f"{doing} failed. {advice(said, target) or 'Modal says above why.'}")
+    raise ModalFailed(f"{doing} failed. {advice(said, target) or otherwise}")

@@ -21,11 +21,12 @@ def deploy(*, target: Target) -> None:
     url = api_url(target)
     click.echo(f"\n{app.name} is deployed: {url}\n\nNext:")
     steps = [
+        *_pull(target),
         (f"python manage.py verify{target.option}", "check secrets, bucket and models there"),
         (f"python manage.py warm{target.option}", "start a worker: it makes the snapshot"),
     ]
     for step, meaning in steps:
-        click.echo(f"  {step:<44} # {meaning}")
+        click.echo(f"  {step:<46} # {meaning}")
     click.echo(f'  curl -sS {url}/v1/jobs -H "Authorization: Bearer $API_KEY"')
     click.echo("Or, with the same commands as for this machine:")
     click.echo(f"  export COMFYUI_API_URL={url} COMFYUI_API_KEY=$API_KEY")
@@ -87,6 +88,13 @@ def warm(*, target: Target, gpus: tuple[str, ...]) -> None:
         for name, value in dict(start_worker(target, gpu) or {}).items():
             click.echo(f"  {name}: {value}")
     click.echo(f"Done. It ends after {app.limits.gpu_scaledown_window_seconds} idle seconds.")
+
+
+def _pull(target: Target) -> list[tuple[str, str]]:
+    if not target.app.models:
+        return []
+    step = f"python manage.py models pull --on modal{target.app_option}"
+    return [(step, "download its models now; it does so itself within minutes")]
 
 
 def _say_what_may_change(app: App) -> None:

@@ -33,8 +33,9 @@ class Target:
     app: App
     environ: Mapping[str, str] = field(repr=False)
     """What a child process gets: this process's environment over `.env`."""
+    app_option: str = ""
+    """What names this app to a further command; `option` names the environment too."""
     option: str = ""
-    """What to add to a further command that is about this app too."""
 
 
 def target_of(app_file: Path | None, environment: str | None) -> Target:
@@ -49,11 +50,11 @@ def target_of(app_file: Path | None, environment: str | None) -> Target:
     file = app_file or (Path(named) if named else apps.DEFAULT)
     app = apps.load(file).with_environment(environ)
     environ["APP_FILE"] = str(file.absolute())
-    option = f" --app {app_file}" if app_file else ""
+    chosen = f" --app {app_file}" if app_file else ""
     if environment:
         environ["MODAL_ENVIRONMENT"] = environment
-        option += f" --env {environment}"
-    return Target(file, app, environ, option)
+    there = f" --env {environment}" if environment else ""
+    return Target(file, app, environ, chosen, f"{chosen}{there}")
 
 
 def with_target(command: Callable[..., None]) -> Callable[..., None]:

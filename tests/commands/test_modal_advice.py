@@ -10,7 +10,7 @@ import apps
 from commands.modal_advice import advice, failure
 from commands.modal_target import Target
 
-TARGET = Target(Path("apps/video.toml"), apps.load(), {}, " --app apps/video.toml")
+TARGET = Target(Path("apps/video.toml"), apps.load(), {}, option=" --app apps/video.toml")
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,11 @@ def test_a_usual_failure_has_a_remedy(said: str, remedy: str) -> None:
 def test_an_unusual_failure_is_told_as_it_is() -> None:
     assert advice("The moon is full", TARGET) is None
     assert str(failure("The moon is full", TARGET, doing="It")) == "It failed. The moon is full"
+
+
+def test_what_came_before_the_failure_is_not_taken_for_its_cause() -> None:
+    before = "Created web (UNAUTHENTICATED)\nError: No module named 'x', said a container\n"
+    assert advice(f"{before}Traceback (most recent call last):\nSystemExit: 1\n", TARGET) is None
+    found = advice(f"{before}Error: Secret 'a' not found\n", TARGET)
+    assert found
+    assert "manage.py secrets" in found
