@@ -12,7 +12,7 @@ from typing import Any
 from tasks.framework.archives import Position
 from tasks.framework.protocol import Protocol
 from tasks.framework.records import RETRY, Final, Job, Run
-from tasks.framework.states import FINAL_STATES, State
+from tasks.framework.states import State
 
 WAITING = frozenset({State.SCHEDULED, State.QUEUED})
 """The states of what no worker has begun."""
@@ -150,13 +150,12 @@ def _places(
             for _, value in protocol.store.scan("live:")
             if value["task"] == task and (owner is None or value["owner"] == owner)
         ]
-    marks_wanted = not FINAL_STATES.isdisjoint(states)
     places: dict[str, Position] = {}
     for key, value in protocol.store.scan("run:"):
         run_id, run = key.split(":")[1], Run.from_json(value)
         if run.task == task and not run.never:
             places[run_id] = (run.created, run_id)
-        elif run.never and marks_wanted and (job := protocol.job(run_id)):
+        elif run.never and (job := protocol.job(run_id)):
             places[run_id] = (job.created, run_id)
     return list(places.values())
 

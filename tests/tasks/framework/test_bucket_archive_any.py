@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tasks.framework.archives import Position
@@ -93,6 +93,7 @@ def pages(archive: BucketArchive, page: int, **chosen: Any) -> list[Final]:
     return found
 
 
+@example((-0.0, "b"), (0.0, "a"))
 @given(one=st.tuples(MOMENTS, TEXTS), other=st.tuples(MOMENTS, TEXTS))
 def test_places_sort_as_positions_the_newest_first(one: Position, other: Position) -> None:
     assert (f"{place(one)}z" < f"{place(other)}z") == (one > other)

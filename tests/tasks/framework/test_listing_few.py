@@ -121,6 +121,27 @@ def test_what_is_archived_between_two_reads_is_shown_once(rig: Rig, store: Count
     assert ids(rig, State.STARTED) == []
 
 
+def test_what_another_task_has_in_hand_is_not_read(rig: Rig, store: Counting) -> None:
+    submit(rig, "mine")
+    start(rig, "mine")
+    for n in range(30):
+        rig.protocol.submit(request(f"other{n}", task="another"))
+        start(rig, f"other{n}")
+    store.asked.clear()
+
+    assert ids(rig, State.STARTED) == ["mine"]
+    assert store.asked["get"] < 20
+
+
+def test_what_another_task_has_ended_is_not_shown(store: Counting) -> None:
+    with Rig(store=store, archive=Stuck()).configured() as rig:
+        rig.protocol.submit(request("other", task="another"))
+        with pytest.raises(ConnectionError):
+            rig.protocol.never("other", State.EXPIRED)
+
+        assert ids(rig, *ENDED) == []
+
+
 def test_a_mark_whose_run_has_gone_or_is_of_another_task_shows_nothing(rig: Rig) -> None:
     rig.store.add("run:gone:1", {"never": "revoked"})
     rig.protocol.submit(request("other", task="another"))
