@@ -107,10 +107,11 @@ class Apps:
         app, until = self._state.apps[request.app_id], time.monotonic() + (request.timeout or 55)
         while True:
             ended = app.done.is_set()
-            for task in self._state.all_tasks:
-                if task.fn.app_id == app.id and request.task_id in {"", task.id}:
-                    for batch in news_of(task, seen):
-                        yield batch
+            tasks = [task for task in self._state.all_tasks if task.fn.app_id == app.id]
+            for task in tasks:
+                batch = news_of(task, seen) if request.task_id in {"", task.id} else None
+                if batch is not None:
+                    yield batch
             if ended or time.monotonic() > until:
                 yield pb.TaskLogsBatch(app_done=ended, entry_id=json.dumps(seen))
                 return
@@ -118,21 +119,19 @@ class Apps:
                 await asyncio.wait_for(app.done.wait(), LOG_POLL_SECONDS)
 
 
-def news_of(task: Container, seen: dict[str, int]) -> list[pb.TaskLogsBatch]:
+def news_of(task: Container, seen: dict[str, int]) -> pb.TaskLogsBatch | None:
     """Return the whole lines that a container has printed since, and count them as seen."""
     file = task.dir / "container.log"
     text = file.read_bytes()[seen.get(task.id, 0) :] if file.exists() else b""
     text = text if task.exited else text[: text.rfind(b"\n") + 1]
     if not text:
-        return []
+        return None
     seen[task.id] = seen.get(task.id, 0) + len(text)
     line = pb.TaskLogs(
         data=text.decode(errors="replace"),
         timestamp=time.time(),
         file_descriptor=pb.FILE_DESCRIPTOR_STDOUT,
     )
-    return [
-        pb.TaskLogsBatch(
-            task_id=task.id, function_id=task.fn.id, entry_id=json.dumps(seen), items=[line]
-        )
-    ]
+    return pb.TaskLogsBatch(
+        task_id=task.id, function_id=task.fn.id, entry_id=json.dumps(seen), items=[line]
+    )

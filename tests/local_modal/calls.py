@@ -56,13 +56,14 @@ class Calls:
         """Fire every scheduled function of every deployed app, again and again, overlapping."""
         while True:
             await asyncio.sleep(seconds)
-            for app in list(self._state.apps.values()):
-                if not app.published or app.done.is_set():
-                    continue
-                functions = [self._state.functions[each] for each in app.functions.values()]
-                for function in functions:
-                    if function.proto.HasField("schedule"):
-                        self.fire(function)
+            for function in self._scheduled():
+                self.fire(function)
+
+    def _scheduled(self) -> list[Function]:
+        apps = [each for each in self._state.apps.values() if each.published]
+        live = [each for each in apps if not each.done.is_set()]
+        functions = [self._state.functions[i] for app in live for i in app.functions.values()]
+        return [each for each in functions if each.proto.HasField("schedule")]
 
     @rpc("FunctionMap")
     async def map(self, request: pb.FunctionMapRequest) -> pb.FunctionMapResponse:

@@ -118,6 +118,25 @@ def layers_of(state: State, image_id: str) -> list[str]:
     return below + list(image.proto.dockerfile_commands)
 
 
+def shipped_to(state: State, function: pb.Function) -> dict[str, str]:
+    """Return the path and SHA-256 of each file of ours that the function's containers have."""
+    mounts = [*copied_into(state, function.image_id), *function.mount_ids]
+    files = [file for mount_id in mounts for file in state.mounts.get(mount_id, [])]
+    return {file.filename: file.sha256_hex for file in files}
+
+
+def copied_into(state: State, image_id: str) -> list[str]:
+    """Return the mounts that the image has as layers, as `copy=True` makes them."""
+    image = state.images.get(image_id)
+    if image is None:
+        return []
+    below = [
+        each for base in image.proto.base_images for each in copied_into(state, base.image_id)
+    ]
+    copies = "COPY . /" in image.proto.dockerfile_commands
+    return below + ([image.proto.context_mount_id] if copies else [])
+
+
 def environment_of(state: State, image_id: str) -> dict[str, str]:
     """Return what the image sets in the environment."""
     environment: dict[str, str] = {}

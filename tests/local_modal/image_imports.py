@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
-from tests.local_modal.files import packages_of
+from tests.local_modal.files import packages_of, shipped_to
 from tests.local_modal.records import Function
 from tests.local_modal.state import State
 
@@ -55,12 +55,11 @@ def missing_packages(state: State, function: Function, also: Sequence[str]) -> l
 def sources_of(state: State, function: Function) -> dict[str, str]:
     """Return the Python source of each module that the function's containers have."""
     found = {}
-    for mount_id in function.proto.mount_ids:
-        for file in state.mounts.get(mount_id, []):
-            name = file.filename.removeprefix(HOME)
-            if name.endswith(".py") and file.filename.startswith(HOME):
-                module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-                found[module] = state.files[file.sha256_hex].decode()
+    for path, sha in shipped_to(state, function.proto).items():
+        name = path.removeprefix(HOME)
+        if path.startswith(HOME) and name.endswith(".py"):
+            module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            found[module] = state.files[sha].decode()
     return found
 
 

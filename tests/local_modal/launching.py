@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from modal_proto import api_pb2 as pb
 
-from tests.local_modal.files import environment_of
+from tests.local_modal.files import environment_of, shipped_to
 from tests.local_modal.handles import layout_of
 from tests.local_modal.records import Container, Function
 from tests.local_modal.rpc import TASK_HEADER
@@ -62,19 +62,15 @@ async def launch(state: State, task: Container) -> asyncio.subprocess.Process:
 
 def root_of(state: State, function: Function) -> Path:
     """Write the app's source, as far as it was shipped, to a directory that stands for "/"."""
-    files = [
-        file
-        for mount_id in sorted(function.proto.mount_ids)
-        for file in state.mounts.get(mount_id, [])
-    ]
-    digest = hashlib.sha256(repr([(f.filename, f.sha256_hex) for f in files]).encode())
+    files = shipped_to(state, function.proto)
+    digest = hashlib.sha256(repr(sorted(files.items())).encode())
     root = state.directory / "rootfs" / digest.hexdigest()[:16]
     if not root.exists():
         (root / "root").mkdir(parents=True)
-        for file in files:
-            path = root / file.filename.lstrip("/")
+        for name, sha in files.items():
+            path = root / name.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(state.files[file.sha256_hex])
+            path.write_bytes(state.files[sha])
     return root
 
 

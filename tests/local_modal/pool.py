@@ -40,7 +40,7 @@ class Pool:
         inputs = len(function.queue) + sum(len(task.running) for task in live)
         settings = function.proto.autoscaler_settings
         need = -(-inputs // max(1, function.proto.max_concurrent_inputs))
-        if options.start_min_containers:
+        if options.start_min_containers and not self._state.apps[function.app_id].done.is_set():
             need = max(need, settings.min_containers)
         most = settings.max_containers or options.container_cap
         for _ in range(min(need, most, options.container_cap) - len(live)):
@@ -80,9 +80,10 @@ class Pool:
         for each in lost:
             await self._lost(task, each)
         failure = failure_to_start(task)
+        if failure is None:
+            self.scale(function)
         while failure is not None and function.queue:
             self.results.finish(function.queue.popleft(), failure)
-        self.scale(function)
         self._state.notify()
 
     async def _lost(self, task: Container, each: Input) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from modal_proto import api_pb2 as pb
 
-from tests.local_modal.files import environment_of, packages_of
+from tests.local_modal.files import environment_of, packages_of, shipped_to
 from tests.local_modal.records import Function
 from tests.local_modal.state import State
 
@@ -54,12 +54,11 @@ def describe(state: State, function: Function) -> Description:
 
 def where_it_is(state: State, function: Function) -> Description:
     proto = function.proto
-    files = [file for mount in proto.mount_ids for file in state.mounts.get(mount, [])]
     return {
         "module": proto.module_name,
         "qualname": proto.implementation_name,
         "serialized": proto.definition_type == pb.Function.DEFINITION_TYPE_SERIALIZED,
-        "source_files": sorted(file.filename for file in files),
+        "source_files": sorted(shipped_to(state, proto)),
     }
 
 

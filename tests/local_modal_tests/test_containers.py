@@ -73,12 +73,11 @@ def test_more_containers_start_when_told(local: LocalModal) -> None:
 def test_the_least_number_of_containers_starts_with_the_deployment() -> None:
     with LocalModal(secrets=dict(SECRETS), start_min_containers=True) as local:
         local.deploy("sample.py", cwd=APPS)
-        with local.as_env_client():
-            modal.Function.from_name("sample", "tick").update_autoscaler(min_containers=1)
-            modal.Function.from_name("sample", "tick").remote()
-        task = local.tasks("tick")[0]
-        local.crash(task)
-        assert local.wait(lambda: local.tasks("tick")[1:])
+        (first,) = local.tasks("web")
+        local.wait(lambda: first.ready)
+        local.crash(first)
+        second = local.wait(lambda: local.tasks("web")[1:])
+        assert len(second) == 1
 
 
 def test_starts_that_fail_fail_what_waits_for_them(fresh: LocalModal) -> None:

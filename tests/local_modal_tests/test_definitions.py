@@ -96,3 +96,21 @@ def test_an_app_without_a_file_it_imports_fails_in_the_container(
     fresh.deploy("forgetful.py", cwd=tmp_path)
     fresh.fire_schedule("f")
     assert "No module named 'forgotten'" in fresh.logs("f")
+
+
+def test_files_copied_into_the_image_are_in_the_container(
+    tmp_path: Path, fresh: LocalModal
+) -> None:
+    (tmp_path / "note.txt").write_text("copied")
+    (tmp_path / "copying.py").write_text(
+        "from pathlib import Path\n"
+        "import modal\n"
+        "image = modal.Image.debian_slim()\n"
+        "image = image.add_local_file('note.txt', '/root/note.txt', copy=True)\n"
+        "app = modal.App('copying')\n"
+        "@app.function(image=image, schedule=modal.Period(hours=1))\n"
+        "def f(): print(Path('note.txt').read_text())\n"
+    )
+    fresh.deploy("copying.py", cwd=tmp_path)
+    fresh.fire_schedule("f")
+    assert "copied" in fresh.logs("f")

@@ -29,7 +29,7 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-@app.function(image=image, secrets=[key], max_containers=3)
+@app.function(image=image, secrets=[key], min_containers=1, max_containers=3)
 @modal.concurrent(max_inputs=20)
 @modal.wsgi_app(label="api")
 def web() -> flask.Flask:
@@ -100,6 +100,7 @@ def tick() -> str:
 @app.function(
     image=image,
     timeout=1,
+    startup_timeout=60,
     retries=modal.Retries(max_retries=2, initial_delay=0.0, backoff_coefficient=1.0),
 )
 def attempt(file: str, attempts: int, seconds: float = 0.0) -> str:
