@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from memory_snapshot_helper.callers import Caller
 from memory_snapshot_helper.hiding import Curtain
-from memory_snapshot_helper.unsafe import warnings
+from memory_snapshot_helper.unsafe import NODES, PACKAGES, warnings
+
+DOCS = Path(__file__).parents[2] / "docs" / "snapshot.md"
+
+
+def test_the_guide_lists_what_is_known_to_be_unsafe_with_the_same_reasons() -> None:
+    rows = [f"| package `{name}` | {reason} |" for name, reason in PACKAGES.items()]
+    rows += [f"| custom node `{name}` | {reason} |" for name, reason in NODES.items()]
+    text = DOCS.read_text(encoding="utf-8")
+    assert [row for row in rows if row not in text] == []
 
 
 def test_a_harmless_comfyui_is_not_warned_about() -> None:
