@@ -122,23 +122,22 @@ class Uploads:
         reference = upload.reference
         try:
             path, output = inspect(reference, self.places, key="")
-            output = replace(output, key=self._key(upload, path))
+            digest = _digest_of(path)
+            output = replace(output, key=self._key(upload, digest), sha256=digest)
             content_type, filename = output.content_type, output.filename
             self._bucket.put(output.key, path, content_type=content_type, filename=filename)
         except Exception as error:  # noqa: BLE001 - whatever it is, the main thread has to know
             return None, error
         return output, None
 
-    def _key(self, upload: _Upload, path: Path) -> str:
+    def _key(self, upload: _Upload, digest: str) -> str:
         """Return the same key for the same content only.
 
         A worker that was wrongly taken for dead may finish its upload after the job ran again
         elsewhere: it must not replace what the job's record describes.
         """
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()[:DIGEST_CHARACTERS]
         reference = upload.reference
-        name = f"{digest}-{reference.filename}"
+        name = f"{digest[:DIGEST_CHARACTERS]}-{reference.filename}"
         return key_for(self._job_id, reference.node_id, upload.index, name)
 
     def _failure(self) -> StorageFailed:
@@ -154,6 +153,11 @@ class Uploads:
         failure = StorageFailed(f"{told}; {kept}", node_id=lost[0].reference.node_id)
         failure.__cause__ = first
         return failure
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _listed(names: Sequence[str]) -> str:

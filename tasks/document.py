@@ -60,6 +60,7 @@ def _output_documents(job: Job, link: Callable[[str], str]) -> list[dict[str, An
             "duration_seconds": output.duration_seconds,
             "frames": output.frames,
             "temporary": output.is_temp,
+            "sha256": output.sha256,
         }
         | ({} if output.text is None else {"text": output.text})
         for output in job.outputs

@@ -26,6 +26,7 @@ class Output:
     duration_seconds: float | None = None
     frames: int | None = None
     temporary: bool = False
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,15 @@ class JobError:
     node_id: str | None = None
     node_type: str | None = None
     node_title: str | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job was computed on, for how long, and for how many dollars if there is a price."""
+
+    gpu: str
+    gpu_seconds: float = 0.0
+    usd: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,8 @@ class Job:
     queue_position: int | None = None
     estimated_wait_seconds: float | None = None
     retry_of: str | None = None
+    timings: Mapping[str, float | None] = field(default_factory=dict)
+    cost: Cost | None = None
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -89,6 +101,28 @@ class NamedWorkflow:
 
 
 @dataclass(frozen=True)
+class UsedBy:
+    """What ended jobs have used that have a user, a day of submission or a GPU in common."""
+
+    name: str | None
+    jobs: int = 0
+    gpu_seconds: float = 0.0
+    usd: float | None = None
+
+    def plus(self, other: UsedBy | None) -> UsedBy:
+        """Return both together, under this one's name."""
+        if other is None:
+            return self
+        known = [each for each in (self.usd, other.usd) if each is not None]
+        return UsedBy(
+            self.name,
+            self.jobs + other.jobs,
+            self.gpu_seconds + other.gpu_seconds,
+            sum(known) if known else None,
+        )
+
+
+@dataclass(frozen=True)
 class Judgement:
     """What the API told of a submission that it would accept: how many nodes and files."""
 
@@ -96,7 +130,7 @@ class Judgement:
     media: int
 
 
-Known = TypeVar("Known", Output, JobError, Job, NamedWorkflow, Judgement)
+Known = TypeVar("Known", Output, JobError, Cost, Job, NamedWorkflow, UsedBy, Judgement)
 
 
 def read_job(document: Any) -> Job:
@@ -108,6 +142,7 @@ def read_job(document: Any) -> Job:
         told["outputs"] = tuple(read_output(each) for each in told.get("outputs", ()))
         told["logs"] = tuple(told.get("logs", ()))
         told["error"] = read_error(document.get("error"))
+        told["cost"] = _known(Cost, cost) if (cost := document.get("cost")) else None
         return _known(Job, told | {"document": document})
     except (AttributeError, TypeError) as error:
         raise ValueError("the answer is not a job") from error
@@ -129,6 +164,14 @@ def read_workflow(document: Any) -> NamedWorkflow:
         return _known(NamedWorkflow, {**document, "models": tuple(document.get("models", ()))})
     except (AttributeError, TypeError) as error:
         raise ValueError("the answer is not a workflow") from error
+
+
+def read_used(document: Any) -> UsedBy:
+    """Return the sum in an answer; raise ValueError if it is not one."""
+    try:
+        return _known(UsedBy, document)
+    except (AttributeError, TypeError) as error:
+        raise ValueError("the answer is not a sum") from error
 
 
 def read_judgement(document: Any) -> Judgement:

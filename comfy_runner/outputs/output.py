@@ -14,7 +14,7 @@ class Output:
     `kind` is one of `KINDS`; `size_bytes` counts bytes; `text` is set for texts, which
     have no file and so an empty `key`. Width and height are pixels; they and the others of
     `Facts` are None where they mean nothing or nobody knows. `is_temp` marks a file that
-    its node only showed, and did not save.
+    its node only showed, and did not save. `sha256` is of the file, in hexadecimal digits.
     """
 
     node_id: str
@@ -29,6 +29,7 @@ class Output:
     duration_seconds: float | None = None
     frames: int | None = None
     is_temp: bool = False
+    sha256: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the output as a JSON object."""
@@ -45,6 +46,7 @@ class Output:
             "duration_seconds": self.duration_seconds,
             "frames": self.frames,
             "temporary": self.is_temp,
+            "sha256": self.sha256,
         }
 
     @classmethod
@@ -63,6 +65,7 @@ class Output:
             duration_seconds=data.get("duration_seconds"),
             frames=data.get("frames"),
             is_temp=data.get("temporary", False),
+            sha256=data.get("sha256"),
         )
 
 

@@ -130,6 +130,7 @@ def test_an_output_of_an_older_version_is_still_read() -> None:
     assert set(output.to_json()) == {
         *(*old, "content_type", "text", "width", "height", "duration_seconds", "frames"),
         "temporary",
+        "sha256",
     }
 
 

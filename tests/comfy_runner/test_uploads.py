@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 from pathlib import Path
@@ -116,7 +117,9 @@ def test_another_content_has_another_key_and_the_same_the_same(tmp_path: Path) -
         folder = Folder(tmp_path / str(attempt), bucket)
         (folder.path / "a.txt").write_bytes(content)
         folder.uploads.add("a", FileReference("9", "a.txt", "", "output"))
-        keys += [each.key for each in finish(folder.uploads)]
+        stored = finish(folder.uploads)
+        assert [each.sha256 for each in stored] == [hashlib.sha256(content).hexdigest()]
+        keys += [each.key for each in stored]
     assert keys[0] == keys[1] != keys[2]
 
 

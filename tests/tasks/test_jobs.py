@@ -32,6 +32,7 @@ OUTPUT = {
     "duration_seconds": None,
     "frames": 1,
     "temporary": False,
+    "sha256": None,
 }
 
 

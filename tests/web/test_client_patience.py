@@ -173,6 +173,22 @@ def test_a_file_other_than_was_stored_is_refused(api: Api, tmp_path: Path) -> No
         assert client.download(output, tmp_path).read_bytes() == b"PNG"
 
 
+def test_a_file_from_elsewhere_is_held_to_what_the_job_says_of_it(
+    api: Api, tmp_path: Path
+) -> None:
+    digest = hashlib.sha256(b"PNG").hexdigest()
+    # the file is on another host than the API, whose ETags may be anything
+    elsewhere = api.url.replace("127.0.0.1", "localhost")
+    output = Output("9", "image", "x.png", f"{elsewhere}/f", 3, sha256=digest)
+    with Pauses().client(api.url) as client:
+        api.answer = (200, {"ETag": '"d41d8cd98f00b204e9800998ecf8427e-2"'}, b"PNX")
+        with pytest.raises(DownloadFailed, match="not arrive as it was stored"):
+            client.download(output, tmp_path)
+        assert list(tmp_path.iterdir()) == []
+        api.answer = (200, api.answer[1], b"PNG")
+        assert client.download(output, tmp_path).read_bytes() == b"PNG"
+
+
 def test_a_download_that_never_succeeds_has_an_end(api: Api, tmp_path: Path) -> None:
     refusal(api, 503)
     with Pauses().client(api.url) as client, pytest.raises(ClientError, match="503"):

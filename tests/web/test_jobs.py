@@ -100,6 +100,7 @@ def test_a_text_output_carries_its_text_and_no_address(
             "duration_seconds": None,
             "frames": None,
             "temporary": False,
+            "sha256": None,
             "text": "hello",
         }
     ]

@@ -14,6 +14,7 @@ from web.answers import (
     NamedWorkflow,
     Output,
     Page,
+    UsedBy,
     read_job,
     read_judgement,
     read_workflow,
@@ -24,6 +25,7 @@ from web.client.events import Event
 from web.client.fetching import Fetch
 from web.client.following import Clock, Stream, Waiter
 from web.client.submitting import Choices, body_of
+from web.client.summing import Span, sum_up
 from web.downloads import keep, partial_file, safe_name
 
 STORING_SECONDS = 120.0
@@ -169,11 +171,19 @@ class JobsClient:
         answer = self._connection.call("GET", "/v1/jobs", params=query)
         return Page(tuple(map(_job, self._listed(answer, "jobs"))), answer.get("next"))
 
+    def usage(self, *, by: str = "user", **span: Unpack[Span]) -> tuple[UsedBy, ...]:
+        """Add up what ended jobs have used, by ``user``, ``day`` or ``gpu``; see `Span`.
+
+        With a key that is bound to a user they are that user's.
+        """
+        return sum_up(
+            lambda query: self._connection.call("GET", "/v1/usage", params=query), by, span
+        )
+
     def download(self, output: Output, directory: Path) -> Path:
         """Write a file output into `directory` and return its path.
 
-        The file appears whole or not at all: its size is checked and, where the API itself
-        serves it, its SHA-256. A download that breaks off goes on from there. An existing file
+        The file appears whole or not at all: its size and its SHA-256 are checked. A download that breaks off goes on from there. An existing file
         is kept: the new one gets a number. The name the API gives never leads out of
         `directory`.
 

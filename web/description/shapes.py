@@ -76,6 +76,7 @@ OUTPUT = whole(
         "duration_seconds": optional(NUMBER),
         "frames": optional(COUNT),
         "temporary": FLAG,
+        "sha256": optional(TEXT, "Of the file, in hexadecimal digits."),
         "text": TEXT,
     },
     optional=("text",),
