@@ -15,6 +15,7 @@ CACHE = "/cache"
 
 MODELS = f"{CACHE}/models"
 CHECKOUT = "/opt/ComfyUI"
+VENV_PYTHON = f"{CHECKOUT}/venv/bin/python"
 
 OF_ONE_MACHINE = frozenset(
     {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
+from typing import Protocol
 
 from comfy_runner.packages import RELEASES, TORCH
 
@@ -10,6 +12,23 @@ SOURCE = "https://github.com/comfyanonymous/ComfyUI.git"
 
 SYSTEM_PACKAGES = ("git", "libgl1", "libglib2.0-0")
 """What ComfyUI and its custom nodes are built from and link to: git, and OpenCV's libraries."""
+
+
+class Node(Protocol):
+    """A custom node, by its folder."""
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+
+
+def check_command(checkout: str, python: str, nodes: Iterable[Node]) -> str:
+    """Return the shell command that starts ComfyUI once and fails if a custom node does not.
+
+    It needs `comfy_runner` in the image already.
+    """
+    words = ["python", "-m", "comfy_runner.nodes", "check", checkout, "--python", python]
+    return "cd /root && " + shlex.join([*words, *(node.name for node in nodes)])
 
 
 def comfyui_commands(version: str, checkout: str) -> list[str]:

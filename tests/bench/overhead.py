@@ -12,8 +12,9 @@ from pathlib import Path
 
 import requests
 
+from tests.integration.processes import command_of
 from tests.integration.service import colour
-from tests.integration.stack import Stack, command_of
+from tests.integration.stack import Stack
 
 ROUNDS = 40
 

@@ -7,13 +7,28 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.modal_stack import ModalStack
+from tests.integration.service import Service
 from tests.integration.stack import Stack
+from tests.s3_server import S3Server
+
+CARRIERS = ["embedded", pytest.param("modal", marks=pytest.mark.slow)]
+"""What carries the service: the same tests hold on one machine and on Modal."""
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    data = tmp_path_factory.mktemp("stack") / "data"
-    with Stack(data, OUTBOUND_ALLOW="127.0.0.1/32") as stack:
+@pytest.fixture(scope="session", params=CARRIERS)
+def stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    root = tmp_path_factory.mktemp("stack")
+    if request.param == "embedded":
+        with Stack(root / "data", OUTBOUND_ALLOW="127.0.0.1/32") as stack:
+            yield stack
+        return
+    with (
+        S3Server(root / "s3") as server,
+        ModalStack(root / "data", server.new_bucket(), OUTBOUND_ALLOW="127.0.0.1/32") as stack,
+    ):
         yield stack
 
 

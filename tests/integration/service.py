@@ -9,6 +9,7 @@ from typing import Any
 
 import requests
 
+from tests.integration.processes import command_of
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +20,9 @@ FINAL = {"completed", "failed", "cancelled"}
 
 class Service:
     """What can be asked of a service at ``url``; ``data`` is a directory of this machine."""
+
+    report_seconds: float
+    """How often, at most, a worker says how far it is."""
 
     def __init__(self, data: Path, environment: dict[str, str]) -> None:
         self.data = data
@@ -86,6 +90,30 @@ class Service:
             return job if (job["current_step"] or 0) >= step else None
 
         return eventually(look, 90)
+
+    # -- what carries it -------------------------------------------------------------------
+
+    @property
+    def records(self) -> list[str]:
+        """The options of ``manage.py`` that name this service's records."""
+        raise NotImplementedError
+
+    def inputs(self) -> list[Path]:
+        """Return the input files that lie in the directories of workers."""
+        raise NotImplementedError
+
+    def comfyui(self) -> int:
+        """Return the id of the first worker's ComfyUI, once it runs."""
+        raise NotImplementedError
+
+    def comfyui_queue(self) -> dict[str, list[Any]]:
+        """Ask the worker's ComfyUI itself what it is doing."""
+        command = command_of(self.comfyui()).split("\0")
+        port = command[command.index("--port") + 1]
+        queue: dict[str, list[Any]] = requests.get(
+            f"http://127.0.0.1:{port}/queue", timeout=10
+        ).json()
+        return queue
 
 
 # -- graphs --------------------------------------------------------------------------------

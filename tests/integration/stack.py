@@ -8,10 +8,9 @@ import re
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import requests
-
+from tests.integration.processes import children, command_of, pool_of
 from tests.integration.service import KEY, NODES, ROOT, Service
 from tests.waiting import eventually
 
@@ -20,6 +19,8 @@ LISTENING = re.compile(r"Listening on (http://\S+)")
 
 class Stack(Service):
     """One data directory and, from `start` to `stop`, the service that works on it."""
+
+    report_seconds = 0.1
 
     def __init__(self, data: Path, **settings: object) -> None:
         data.mkdir(parents=True, exist_ok=True)
@@ -70,6 +71,15 @@ class Stack(Service):
         self.process.kill()
         self.process.wait(10)
 
+    @property
+    def records(self) -> list[str]:
+        """The options of ``manage.py`` that name this service's records."""
+        return ["--data", str(self.data)]
+
+    def inputs(self) -> list[Path]:
+        """Return the input files that lie in the directories of workers."""
+        return list(self.data.glob("workers/*/input/*/*"))
+
     # -- processes -------------------------------------------------------------------------
 
     def comfy_workers(self) -> list[int]:
@@ -86,47 +96,5 @@ class Stack(Service):
 
         return eventually(look)
 
-    def comfyui_queue(self) -> dict[str, list[Any]]:
-        """Ask the worker's ComfyUI itself what it is doing."""
-        command = command_of(self.comfyui()).split("\0")
-        port = command[command.index("--port") + 1]
-        queue: dict[str, list[Any]] = requests.get(
-            f"http://127.0.0.1:{port}/queue", timeout=10
-        ).json()
-        return queue
-
     def _ended(self) -> bool:
         return self.process is not None and self.process.poll() is not None
-
-
-def children(pid: int) -> list[int]:
-    """Return the child processes of every thread of a process."""
-    found: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            found += [int(child) for child in path.read_text().split()]
-        except OSError:
-            continue  # the thread ended just now
-    return found
-
-
-def command_of(pid: int) -> str:
-    """Return a process's command line, or nothing when it is gone."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""
-
-
-def pool_of(pid: int) -> str:
-    """Return which pool a worker process serves."""
-    words = command_of(pid).split("\0")
-    return words[words.index("--pool") + 1] if "--pool" in words else ""
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
-    try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False

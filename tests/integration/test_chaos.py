@@ -13,8 +13,9 @@ import pytest
 import requests
 
 from tasks.framework.stores.sqlite import SqliteStore
+from tests.integration.processes import children, command_of, is_running
 from tests.integration.service import FINAL, colour, steps
-from tests.integration.stack import Stack, children, command_of, is_running
+from tests.integration.stack import Stack
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]

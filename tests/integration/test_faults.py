@@ -9,8 +9,9 @@ from functools import partial
 
 import pytest
 
+from tests.integration.processes import children, is_running
 from tests.integration.service import colour, picture_of, steps
-from tests.integration.stack import Stack, children, is_running
+from tests.integration.stack import Stack
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.live

@@ -13,8 +13,7 @@ import requests
 from PIL import Image
 
 import workflows
-from tests.integration.service import colour, picture_of, steps
-from tests.integration.stack import Stack
+from tests.integration.service import Service, colour, picture_of, steps
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.live
@@ -23,7 +22,7 @@ MAGIC = {"image": b"\x89PNG", "video": b"ftyp"}
 
 
 @pytest.mark.parametrize("name", sorted(workflows.names()))
-def test_every_bundled_workflow_gives_its_files(stack: Stack, name: str, tmp_path: Path) -> None:
+def test_every_bundled_workflow_gives_its_files(stack: Service, name: str, tmp_path: Path) -> None:
     expected = sorted(output.kind for output in workflows.manifest()[name].outputs)
 
     done = stack.run("submit", name, "--download", str(tmp_path / "files"))
@@ -37,7 +36,7 @@ def test_every_bundled_workflow_gives_its_files(stack: Stack, name: str, tmp_pat
         assert path.stat().st_size > 1000
 
 
-def test_a_job_is_shown_in_full_when_it_is_done(stack: Stack) -> None:
+def test_a_job_is_shown_in_full_when_it_is_done(stack: Service) -> None:
     job = stack.completed(stack.submit(colour(0xFF0000), user_id="u1"))
 
     assert job["progress"] == 100
@@ -54,7 +53,7 @@ def test_a_job_is_shown_in_full_when_it_is_done(stack: Stack) -> None:
     assert Image.open(io.BytesIO(file.content)).getpixel((0, 0)) == (255, 0, 0)
 
 
-def test_an_override_changes_the_picture(stack: Stack) -> None:
+def test_an_override_changes_the_picture(stack: Service) -> None:
     inputs = [{"node": "1", "field": "color", "value": 0x00FF00, "type": "raw"}]
     job = stack.completed(stack.submit(colour(0xFF0000), inputs=inputs))
 
@@ -62,7 +61,7 @@ def test_an_override_changes_the_picture(stack: Stack) -> None:
     assert Image.open(io.BytesIO(file.content)).getpixel((0, 0)) == (0, 255, 0)
 
 
-def test_the_same_workflow_twice_gives_each_job_files_of_its_own(stack: Stack) -> None:
+def test_the_same_workflow_twice_gives_each_job_files_of_its_own(stack: Service) -> None:
     jobs = [stack.completed(stack.submit(colour(0x123456))) for _ in range(2)]
 
     urls = {job["outputs"][0]["url"].split("?")[0] for job in jobs}
@@ -71,21 +70,19 @@ def test_the_same_workflow_twice_gives_each_job_files_of_its_own(stack: Stack) -
         assert requests.get(job["outputs"][0]["url"], timeout=10).content[:4] == b"\x89PNG"
 
 
-def test_a_signed_url_serves_ranges_and_refuses_any_other_signature(stack: Stack) -> None:
+def test_a_signed_url_serves_ranges_and_refuses_any_other_signature(stack: Service) -> None:
     url = stack.completed(stack.submit(colour(1)))["outputs"][0]["url"]
 
     part = requests.get(url, headers={"Range": "bytes=0-3"}, timeout=10)
     assert (part.status_code, part.content) == (206, b"\x89PNG")
-    head = requests.head(url, timeout=10)
-    assert head.headers["X-Content-Type-Options"] == "nosniff"
-    again = requests.get(url, headers={"If-None-Match": head.headers["ETag"]}, timeout=10)
+    again = requests.get(url, headers={"If-None-Match": part.headers["ETag"]}, timeout=10)
     assert again.status_code == 304
     forged = url[:-1] + ("A" if url[-1] != "A" else "B")
     assert requests.get(forged, timeout=10).status_code == 403
 
 
-def test_progress_is_seen_step_by_step_and_never_goes_back(stack: Stack) -> None:
-    job_id = stack.submit(steps(12, 0.25))
+def test_progress_is_seen_step_by_step_and_never_goes_back(stack: Service) -> None:
+    job_id = stack.submit(steps(12, 2.5 * stack.report_seconds))
     seen: list[tuple[int, int]] = []
 
     def watch() -> bool:
@@ -102,14 +99,14 @@ def test_progress_is_seen_step_by_step_and_never_goes_back(stack: Stack) -> None
     assert 100 not in [progress for progress, _ in seen[:-1]]
 
 
-def test_a_text_output_is_given_as_it_is(stack: Stack) -> None:
+def test_a_text_output_is_given_as_it_is(stack: Service) -> None:
     node = {"class_type": "TextNode", "inputs": {"text": "wörds"}}
     (output,) = stack.completed(stack.submit({"1": node}))["outputs"]
 
     assert (output["kind"], output["text"]) == ("text", "wörds")
 
 
-def test_a_node_that_fails_is_named_with_its_error(stack: Stack) -> None:
+def test_a_node_that_fails_is_named_with_its_error(stack: Service) -> None:
     inputs = {"message": "out of cheese"}
     node = {"class_type": "FailNode", "inputs": inputs, "_meta": {"title": "Cheese"}}
     job = stack.ended(stack.submit(picture_of(node)))
@@ -125,7 +122,7 @@ def test_a_node_that_fails_is_named_with_its_error(stack: Stack) -> None:
     }
 
 
-def test_a_workflow_that_cannot_be_right_is_refused_at_once(stack: Stack) -> None:
+def test_a_workflow_that_cannot_be_right_is_refused_at_once(stack: Service) -> None:
     graph = colour(1)
     graph["2"]["inputs"]["images"] = ["17", 0]
     answer = stack.call("POST", "/v1/jobs", json={"workflow": graph})
@@ -135,7 +132,7 @@ def test_a_workflow_that_cannot_be_right_is_refused_at_once(stack: Stack) -> Non
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/workflow/2/inputs/images"]
 
 
-def test_what_comfyui_would_refuse_is_refused_before_a_worker_sees_it(stack: Stack) -> None:
+def test_what_comfyui_would_refuse_is_refused_before_a_worker_sees_it(stack: Service) -> None:
     unknown = picture_of({"class_type": "NothingNod", "inputs": {}})
     out_of_range = colour(1)
     out_of_range["1"]["inputs"]["width"] = -5
@@ -152,7 +149,7 @@ def test_what_comfyui_would_refuse_is_refused_before_a_worker_sees_it(stack: Sta
     assert told["errors"][0]["pointer"] == "/workflow/1/inputs/width"
 
 
-def test_a_job_cancelled_while_sampling_frees_comfyui_for_the_next(stack: Stack) -> None:
+def test_a_job_cancelled_while_sampling_frees_comfyui_for_the_next(stack: Service) -> None:
     graph = workflows.load("text_to_image")
     inputs = [{"node": "5", "field": "steps", "value": 2000}]
     job_id = stack.submit(graph, inputs=inputs)
@@ -169,7 +166,7 @@ def test_a_job_cancelled_while_sampling_frees_comfyui_for_the_next(stack: Stack)
     assert stack.call("DELETE", f"/v1/jobs/{job_id}").json()["status"] == "cancelled"
 
 
-def test_a_job_cancelled_while_it_waits_never_starts(stack: Stack) -> None:
+def test_a_job_cancelled_while_it_waits_never_starts(stack: Service) -> None:
     busy = stack.submit(steps(500))
     stack.at_step(busy)
     waiting = stack.submit(colour(3))
@@ -181,7 +178,7 @@ def test_a_job_cancelled_while_it_waits_never_starts(stack: Stack) -> None:
     assert stack.job(waiting)["started_at"] is None
 
 
-def test_a_user_at_the_limit_is_refused_until_a_job_ends(stack: Stack) -> None:
+def test_a_user_at_the_limit_is_refused_until_a_job_ends(stack: Service) -> None:
     mine = [stack.submit(steps(500), user_id="busy") for _ in range(5)]
     refused = stack.call("POST", "/v1/jobs", json={"workflow": colour(1), "user_id": "busy"})
     others = stack.submit(colour(1), user_id="another")
@@ -196,7 +193,7 @@ def test_a_user_at_the_limit_is_refused_until_a_job_ends(stack: Stack) -> None:
     stack.completed(stack.submit(colour(1), user_id="busy"))
 
 
-def test_jobs_are_listed_newest_first_in_pages(stack: Stack) -> None:
+def test_jobs_are_listed_newest_first_in_pages(stack: Service) -> None:
     ids = [stack.submit(colour(n), user_id="lister") for n in range(4)]
     for job_id in ids:
         stack.completed(job_id)
@@ -210,7 +207,7 @@ def test_jobs_are_listed_newest_first_in_pages(stack: Stack) -> None:
     assert stack.call("GET", "/v1/jobs?user_id=lister&status=failed").json()["jobs"] == []
 
 
-def test_the_command_line_lists_shows_and_fails_like_the_api(stack: Stack) -> None:
+def test_the_command_line_lists_shows_and_fails_like_the_api(stack: Service) -> None:
     node = {"class_type": "FailNode", "inputs": {"message": "boom"}}
     path = stack.data / "failing.json"
     path.write_text(json.dumps(picture_of(node)))

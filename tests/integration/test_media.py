@@ -12,8 +12,7 @@ import requests
 from PIL import Image
 
 from tests.comfy_runner.raw_server import RawServer, answer, giving
-from tests.integration.service import colour
-from tests.integration.stack import Stack
+from tests.integration.service import Service, colour
 
 pytestmark = pytest.mark.live
 
@@ -63,7 +62,7 @@ def shades(job: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def test_files_of_every_origin_reach_their_nodes(stack: Stack) -> None:
+def test_files_of_every_origin_reach_their_nodes(stack: Service) -> None:
     earlier = stack.completed(stack.submit(colour(0x0000FF), user_id="ann"))
     graph = saving(sent="a photo.jpg", fetched="http", past="past", named="unset")
     graph["watch"] = {"class_type": "LoadVideo", "inputs": {"file": "film"}}
@@ -92,7 +91,7 @@ def test_files_of_every_origin_reach_their_nodes(stack: Stack) -> None:
     (shown,) = (each for each in job["outputs"] if each["kind"] == "video")
     assert (shown["width"], shown["height"], shown["frames"]) == (32, 16, 6)
     assert "secret" not in str(job)
-    assert not list(stack.data.glob("workers/*/input/*/*"))
+    assert not stack.inputs()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +107,7 @@ def test_files_of_every_origin_reach_their_nodes(stack: Stack) -> None:
     ],
 )
 def test_a_url_without_a_usable_file_fails_the_job_and_says_why(
-    stack: Stack, said: bytes, code: str, message: str
+    stack: Service, said: bytes, code: str, message: str
 ) -> None:
     with RawServer(giving(said)) as server:
         media = [{"name": "face", "url": server.url("/a.png?secret=1")}]
@@ -118,7 +117,7 @@ def test_a_url_without_a_usable_file_fails_the_job_and_says_why(
     assert "secret" not in str(job)
 
 
-def test_a_broken_picture_fails_at_its_node_and_the_next_job_runs(stack: Stack) -> None:
+def test_a_broken_picture_fails_at_its_node_and_the_next_job_runs(stack: Service) -> None:
     whole = picture((1, 2, 3))
     broken = whole[:24] + bytes([77]) + whole[25:]  # a depth that no PNG has
     media = [{"name": "face", "data": b64(broken)}]
@@ -129,7 +128,7 @@ def test_a_broken_picture_fails_at_its_node_and_the_next_job_runs(stack: Stack) 
     stack.completed(stack.submit(colour(0x123456)))
 
 
-def test_previews_are_kept_beside_what_is_saved_when_asked_for(stack: Stack) -> None:
+def test_previews_are_kept_beside_what_is_saved_when_asked_for(stack: Service) -> None:
     graph = colour(0x654321)
     graph["3"] = {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}}
     plain = stack.completed(stack.submit(graph))
