@@ -30,6 +30,9 @@ _PIP = "-m pip install --no-cache-dir --no-input --disable-pip-version-check"
 # The lines that ComfyUI 0.3.75 writes, in nodes.py and main.py.
 _TRYING = re.compile(r"Trying to load custom node (.+)")
 _IMPORTED = re.compile(r"^ *\d+\.\d seconds(?P<failed> \((?:IMPORT|PRESTARTUP) FAILED\))?: (.+)$")
+_SAYS_WHY = re.compile(
+    r"Cannot import |Skip |Failed to execute startup-script|(Error while calling )?comfy_entrypoint in"
+)
 _TRACEBACK = "Traceback (most recent call last):"
 _SHOWN_LINES = 12
 
@@ -205,14 +208,11 @@ def _problems(lines: Sequence[str], expected: Collection[str]) -> list[str]:
 
 def _error_of(path: str, lines: Sequence[str]) -> str:
     """Return what ComfyUI said about a node: its traceback, or the one line that tells why."""
-    for number, line in enumerate(lines):
-        if path not in line or _TRYING.search(line) or _IMPORTED.match(line):
-            continue
-        if not line.startswith(f"Cannot import {path} module"):
-            return f"  {line}"
-        told = _traceback_before(lines, number)
-        return "\n".join(f"  {each}" for each in [*told[-_SHOWN_LINES:], line])
-    return "  ComfyUI does not say why"
+    told = [n for n, line in enumerate(lines) if path in line and _SAYS_WHY.match(line)]
+    if not told:
+        return "  ComfyUI does not say why"
+    shown = [*_traceback_before(lines, told[0])[-_SHOWN_LINES:], lines[told[0]]]
+    return "\n".join(f"  {each}" for each in shown)
 
 
 def _traceback_before(lines: Sequence[str], end: int) -> Sequence[str]:

@@ -105,6 +105,7 @@ def test_the_traceback_of_the_broken_node_is_told_and_not_that_of_another() -> N
         "ValueError: of comfy_extras",
         f"Trying to load custom node {PLACE}",
         "Traceback (most recent call last):",
+        f'  File "{PLACE}/__init__.py", line 1, in <module>',
         "KeyError: 'x'",
         f"Cannot import {PLACE} module for custom nodes: 'x'",
         "Import times for custom nodes:",
@@ -116,6 +117,7 @@ def test_the_traceback_of_the_broken_node_is_told_and_not_that_of_another() -> N
     assert str(caught.value) == (
         "custom node broken fails to import:\n"
         "  Traceback (most recent call last):\n"
+        f'    File "{PLACE}/__init__.py", line 1, in <module>\n'
         "  KeyError: 'x'\n"
         f"  Cannot import {PLACE} module for custom nodes: 'x'"
     )
