@@ -22,6 +22,7 @@ from commands.serve import serve, worker
 from commands.submit import submit
 from commands.tasks import tasks
 from commands.terminal import printable
+from commands.usage import usage
 from commands.webhooks import webhooks
 from settings import SettingsError
 from web.client import ClientError
@@ -47,7 +48,7 @@ def main() -> None:
     """Run ComfyUI as a service: serve the job API, submit workflows, look after jobs."""
 
 
-HERE = (serve, worker, submit, jobs, keys, webhooks, tasks, settings, comfyui, models, demo)
+HERE = (serve, worker, submit, jobs, keys, webhooks, usage, tasks, settings, comfyui, models, demo)
 ON_MODAL = (deploy, verify, warm, url, logs, secrets, stop)
 
 for command in (*HERE, *ON_MODAL):

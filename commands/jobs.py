@@ -9,6 +9,7 @@ import click
 
 from commands.connection import with_client
 from commands.terminal import print_table, printable
+from commands.took import took
 from web.answers import Job
 from web.client import JobsClient
 
@@ -90,6 +91,7 @@ def _facts(job: Job) -> list[tuple[str, str]]:
         ("created", _local(job.created_at)),
         ("started", _local(job.started_at)),
         ("completed", _local(job.completed_at)),
+        ("took", took(job)),
         ("error", describe_error(job)),
     ]
     for output in job.outputs:

@@ -15,6 +15,7 @@ from commands.connection import with_client
 from commands.jobs import describe_error
 from commands.media import MediaType
 from commands.terminal import printable, progress_of
+from commands.took import took
 from web.answers import Job
 from web.client import ClientError, JobsClient
 from workflows import UnknownWorkflow, WrongParameters
@@ -143,6 +144,8 @@ def run_order(client: JobsClient, order: Order) -> list[Path]:
     try:
         with progress_of(order.graph) as show:
             job = client.wait(job.job_id, show=show)
+        if line := took(job):
+            click.echo(printable(line))
         if job.status != "completed":
             raise click.ClickException(_misfortune(job))
         return _collect(client, job, order.download)

@@ -58,7 +58,8 @@ def _begun(before: Mapping[str, Any] | None, comfy: ComfyWorker, began: float) -
     """Return the spell of an attempt; how long one worked that was lost is not known."""
     spent = 0.0
     if before:
-        spent = before["spent"] + max(0.0, (before["until"] or before["began"]) - before["began"])
+        until = before["began"] if before["until"] is None else before["until"]
+        spent = before["spent"] + max(0.0, until - before["began"])
     billing = comfy.billing
     return {
         "gpu": billing.gpu if billing else None,
@@ -121,7 +122,7 @@ class Use:
         spell = reading.kept.get(SPELL)
         if not spell or reading.ended is None:
             return None
-        until = spell["until"] or reading.ended
+        until = reading.ended if spell["until"] is None else spell["until"]
         times: Mapping[str, float] = reading.kept.get(PARTS, {})
         seconds = spell["spent"] + max(0.0, until - spell["began"])
         seconds += sum(times.get(name, 0.0) for name in STARTING)

@@ -27,6 +27,7 @@ from web.v1.own_jobs import OwnJobs
 from web.v1.ports import Jobs
 from web.v1.reading import ReadingRoutes
 from web.v1.telling import Telling
+from web.v1.usage import UsageRoutes
 from web.v1.validation import ValidationRoutes
 from web.v1.webhooks import WebhookRoutes
 from web.waiting import Waiting
@@ -71,6 +72,7 @@ def create_app(
     app.register_blueprint(EventRoutes(jobs, telling, waiting).blueprint())
     app.register_blueprint(ValidationRoutes(settings, jobs, catalog).blueprint())
     app.register_blueprint(WebhookRoutes(jobs.get).blueprint())
+    app.register_blueprint(UsageRoutes(jobs).blueprint())
     app.register_blueprint(named.blueprint())
     pages.register(app, settings)
     return app

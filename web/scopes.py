@@ -16,6 +16,7 @@ SCOPES = {
     "validation.validate": WRITE,  # it fetches and stores as a submission does
     "workflows.listing": READ,
     "workflows.one": READ,
+    "usage.usage": READ,  # it adds up what the jobs themselves tell
     "webhooks.listing": READ,
     "webhooks.redeliver": WRITE,
 }

@@ -14,6 +14,7 @@ from comfy_runner.media import Media
 from settings import Settings
 from tasks.framework.watching import Wait
 from tasks.jobs import (
+    By,
     Hold,
     InvalidCursor,
     Job,
@@ -22,6 +23,7 @@ from tasks.jobs import (
     JobNotFound,
     Page,
     Status,
+    Usage,
 )
 from tasks.webhook_target import Webhook
 
@@ -117,6 +119,9 @@ class MemoryJobs:
         if not job.ended:
             self.kept[job_id] = job = replace(job, status=Status.CANCELLED)
         return job
+
+    def usage(self, by: By, **asked: Any) -> Usage:
+        raise NotImplementedError(by, asked)
 
     def list_jobs(
         self,

@@ -11,7 +11,7 @@ from comfy_runner.bucket import Bucket
 from comfy_runner.graph import Graph
 from settings import Settings
 from tasks.framework.watching import Wait
-from tasks.jobs import Hold, Job, JobNotFound, Page
+from tasks.jobs import By, Hold, Job, JobNotFound, Page, Usage
 from web.v1.ports import Jobs
 
 
@@ -74,6 +74,14 @@ class OwnJobs:
             return self.jobs.list_jobs(user_id=user_id, **asked)
         page = self.jobs.list_jobs(user_id=bound, **asked)  # which judges the cursor, too
         return page if user_id in {None, bound} else Page((), None)
+
+    def usage(self, by: By, *, user_id: str | None = None, **asked: Any) -> Usage:
+        """Add up what jobs have used; there are none of others."""
+        bound = self.user_id()
+        if bound is None:
+            return self.jobs.usage(by, user_id=user_id, **asked)
+        found = self.jobs.usage(by, user_id=bound, **asked)  # which judges the cursor, too
+        return found if user_id in {None, bound} else Usage((), None)
 
 
 def unbound(jobs: Jobs) -> Jobs:

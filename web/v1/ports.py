@@ -12,7 +12,7 @@ from comfy_runner.graph import Graph
 from comfy_runner.media import Media
 from settings import Settings
 from tasks.framework.watching import Wait
-from tasks.jobs import Hold, Job, Page, Status
+from tasks.jobs import By, Hold, Job, Page, Status, Usage
 from tasks.webhook_target import Webhook
 
 
@@ -65,3 +65,14 @@ class Jobs(Protocol):
         after: str | None = None,
     ) -> Page:
         """Return jobs, newest first; raise InvalidCursor."""
+
+    def usage(
+        self,
+        by: By,
+        *,
+        user_id: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after: str | None = None,
+    ) -> Usage:
+        """Add up what ended jobs have used; raise InvalidCursor."""

@@ -11,7 +11,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 from werkzeug.datastructures import MultiDict
 
-from tasks.jobs import Status
+from tasks.jobs import By, Status
 from web.errors import ParameterError, invalid_parameters
 from web.v1.schemas import LABEL, flatten, text_field
 
@@ -23,6 +23,7 @@ MOST_WAIT_SECONDS = 50
 
 _LIMIT = f"must be a whole number from 1 to {MOST_JOBS}, given once"
 _STATUS = f"must be one of {', '.join(Status)}"
+_BY = f"must be one of {', '.join(By)}, given once"
 _WAIT = f"must be a whole number of seconds from 0 to {MOST_WAIT_SECONDS}, given once"
 _PURGE = "must be true or false, given once"
 _MOMENT = "must be a time with its zone as in RFC 3339, such as 2026-11-23T20:01:02Z, given once"
@@ -66,6 +67,14 @@ def _read_moment(value: object) -> datetime:
         raise ValidationError(_MOMENT) from error
 
 
+def _cursor() -> fields.String:
+    return text_field(
+        "must be given once",
+        load_default=None,
+        validate=validate.Length(1, 400, error="must be the `next` of an earlier page"),
+    )
+
+
 class ListingSchema(Schema):
     """The query of GET /v1/jobs."""
 
@@ -81,11 +90,20 @@ class ListingSchema(Schema):
     created_after = _moment()
     created_before = _moment()
     limit = _number(_LIMIT, least=1, most=MOST_JOBS, default=50)
-    after = text_field(
-        "must be given once",
-        load_default=None,
-        validate=validate.Length(1, 400, error="must be the `next` of an earlier page"),
-    )
+    after = _cursor()
+
+
+class UsageSchema(Schema):
+    """The query of GET /v1/usage."""
+
+    error_messages = {  # noqa: RUF012  # as above
+        "unknown": "is not known; there are by, user_id, since, until and after"
+    }
+    by = text_field(_BY, load_default=By.USER.value, validate=validate.OneOf(list(By), error=_BY))
+    user_id = text_field("must be given once", load_default=None, validate=LABEL)
+    since = _moment()
+    until = _moment()
+    after = _cursor()
 
 
 class WaitSchema(Schema):
@@ -123,6 +141,23 @@ def read_listing(query: MultiDict[str, str]) -> Listing:
     data = _load(ListingSchema(), query, several="status")
     statuses = tuple(Status(each) for each in data.pop("status"))
     return Listing(statuses=statuses, **data)
+
+
+@dataclass(frozen=True)
+class UsageAsked:
+    """Of which jobs a client wants sums, and by what."""
+
+    by: By
+    user_id: str | None
+    since: datetime | None
+    until: datetime | None
+    after: str | None
+
+
+def read_usage(query: MultiDict[str, str]) -> UsageAsked:
+    """Return what sums the parameters ask for; raise ProblemError 400 naming the wrong."""
+    data = _load(UsageSchema(), query)
+    return UsageAsked(By(data.pop("by")), **data)
 
 
 def read_wait(query: MultiDict[str, str]) -> int:
