@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from memory_snapshot_helper.callers import Caller, caller
+from memory_snapshot_helper.remembered import caches_above
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Curtain:
         """Custom nodes that asked whether there is CUDA and heard that there is none: where."""
         self.refused: list[str] = []
         """What wanted to work on the GPU, in words."""
+        self._caches: dict[int, Any] = {}
         self._real: list[tuple[Any, str, Any]] = []
         self._stand_ins: list[tuple[Any, str, Any]] = []
 
@@ -48,9 +50,14 @@ class Curtain:
         self.hidden = self.was_hidden = True
 
     def show(self) -> None:
-        """Give torch its own functions back. Nothing happens if CUDA is not hidden."""
+        """Give torch its own functions back, and have kept answers forgotten.
+
+        Nothing happens if CUDA is not hidden.
+        """
         _set(self._real)
         self.hidden = False
+        for cache in self._caches.values():
+            cache.cache_clear()
 
     def hide_again(self) -> None:
         """Hide what `show` has shown; nothing happens if CUDA was never hidden."""
@@ -79,6 +86,7 @@ class Curtain:
 
     def _answering(self, answer: Any) -> Callable[[], Any]:
         def tell() -> Any:
+            self._caches.update({id(each): each for each in caches_above()})
             asker = caller()
             if asker.node is not None:
                 self.asked.setdefault(asker.node, asker)
@@ -87,6 +95,7 @@ class Curtain:
         return tell
 
     def _refuse(self) -> None:
+        self._caches.update({id(each): each for each in caches_above()})
         message = (
             f"{caller()} wants the GPU, but CUDA is hidden for a memory snapshot until"
             " POST /cuda/set_device; do this work when a workflow runs, not before"

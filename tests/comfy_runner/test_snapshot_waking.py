@@ -33,6 +33,8 @@ sys.argv = ["main.py"]
 sys.path.insert(0, checkout)
 runpy.run_path(f"{helper}/prestartup_script.py")
 import folder_paths, numpy, torch
+from transformers.utils import is_torch_cuda_available
+assert not is_torch_cuda_available()
 import comfy.model_management
 from memory_snapshot_helper.hiding import curtain
 from memory_snapshot_helper.waking import wake
@@ -42,6 +44,7 @@ for woken in (False, False, True, True):
         random.seed(7)  # Python itself seeds it anew in a fork, though not in a snapshot
         if woken:
             wake(curtain)
+            assert is_torch_cuda_available()
         drawn = random.random(), numpy.random.random(), torch.rand(1).item()
         print(woken, *drawn, flush=True)
         os._exit(0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache, wraps
+
 import pytest
 
 from memory_snapshot_helper.hiding import Curtain, EarlyGpuWork
@@ -62,6 +65,34 @@ def test_a_function_bound_while_it_was_hidden_tells_the_truth_afterwards(
     curtain.show()
     assert is_available()
     assert work()
+
+
+asked: list[Machine] = []
+
+
+def wrapped(function: Callable[[], bool]) -> Callable[[], bool]:
+    """Wrap a function as transformers wraps its own under the cache."""
+
+    @wraps(function)
+    def call() -> bool:
+        return function()
+
+    return call
+
+
+@lru_cache
+@wrapped
+def is_there_a_gpu() -> bool:
+    return bool(asked[-1].torch.cuda.is_available())
+
+
+def test_an_answer_that_a_library_keeps_is_asked_for_again(
+    machine: Machine, curtain: Curtain
+) -> None:
+    asked.append(machine)
+    assert not is_there_a_gpu()
+    curtain.show()
+    assert is_there_a_gpu()
 
 
 def test_what_was_shown_can_be_hidden_again(machine: Machine, curtain: Curtain) -> None:
