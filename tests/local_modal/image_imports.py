@@ -7,13 +7,12 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import metadata
+from importlib import metadata, resources
 
 from tests.local_modal.files import packages_of, shipped_to
 from tests.local_modal.records import Function
 from tests.local_modal.state import State
 
-OF_MODAL = frozenset({"modal"})  # which Modal puts into every container itself
 HOME = "/root/"  # where Modal puts an app's source
 
 
@@ -33,6 +32,7 @@ def missing_packages(state: State, function: Function, also: Sequence[str]) -> l
     """
     shipped = sources_of(state, function)
     there = distributions_of(packages_of(state, function.proto.image_id))
+    there |= of_modal(state.options.image_builder_version)
     homes = metadata.packages_distributions()
     missing: set[Missing] = set()
     left, seen = [function.proto.module_name, *also], set[str]()
@@ -45,11 +45,20 @@ def missing_packages(state: State, function: Function, also: Sequence[str]) -> l
             top = name.partition(".")[0]
             if top in shipped:
                 left.append(name)
-            elif top not in sys.stdlib_module_names | OF_MODAL and not (
+            elif top not in sys.stdlib_module_names and not (
                 there & {normal(each) for each in homes.get(top, [])}
             ):
                 missing.add(Missing(module, name))
     return sorted(missing)
+
+
+def of_modal(builder_version: str) -> set[str]:
+    """Return the packages that Modal puts into every container itself.
+
+    They are listed in modal/builder/VERSION.txt, in modal 1.6.4.
+    """
+    file = resources.files("modal") / "builder" / f"{builder_version}.txt"
+    return {"modal"} | {parsed(line)[0] for line in file.read_text().splitlines() if line}
 
 
 def sources_of(state: State, function: Function) -> dict[str, str]:

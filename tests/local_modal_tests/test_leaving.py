@@ -22,10 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]
 KILLED = f"""
 import time
 from tests.local_modal import LocalModal
-with LocalModal(secrets={SECRETS!r}) as local:
+from tests.local_modal_tests.orders import at_work, spawn
+with LocalModal(secrets={SECRETS!r}) as local, local.as_env_client():
     local.deploy("sample.py", cwd={str(APPS)!r})
-    task, = local.start_container("tick")
-    local.wait(lambda: task.ready)
+    task = at_work(local, spawn(sleep=600))
     print(task.proc.pid, flush=True)
     time.sleep(60)
 """
