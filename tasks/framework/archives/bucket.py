@@ -30,7 +30,7 @@ from tasks.framework.totals import Totals
 T = TypeVar("T")
 R = TypeVar("R")
 
-PARALLEL = 8
+PARALLEL = 16
 """How many requests one call makes at a time at most."""
 
 PAGE = 1000
