@@ -31,7 +31,8 @@ _PIP = "-m pip install --no-cache-dir --no-input --disable-pip-version-check"
 _TRYING = re.compile(r"Trying to load custom node (.+)")
 _IMPORTED = re.compile(r"^ *\d+\.\d seconds(?P<failed> \((?:IMPORT|PRESTARTUP) FAILED\))?: (.+)$")
 _SAYS_WHY = re.compile(
-    r"Cannot import |Skip |Failed to execute startup-script|(Error while calling )?comfy_entrypoint in"
+    r"Cannot import |Skip |Failed to execute startup-script"
+    r"|(Error while calling )?comfy_entrypoint in "
 )
 _TRACEBACK = "Traceback (most recent call last):"
 _SHOWN_LINES = 12
