@@ -63,6 +63,7 @@ class Order:
     media: tuple[dict[str, Any], ...] = ()
     temp_outputs: bool = False
     user_id: str | None = None
+    gpu: str | None = None
     download: Path | None = None
 
 
@@ -100,6 +101,7 @@ class Order:
     help="Where to put the job's files.",
 )
 @click.option("--user", metavar="ID", help="On whose behalf.")
+@click.option("--gpu", metavar="TYPE", help="Another GPU than usual, if the app allows it.")
 @click.option("--no-wait", is_flag=True, help="Print the job's id and leave.")
 @with_client
 def submit(
@@ -112,6 +114,7 @@ def submit(
     temp_outputs: bool,
     download: Path | None,
     user: str | None,
+    gpu: str | None,
     no_wait: bool,
 ) -> None:
     """Run the workflow in FILE, or a bundled one by its name.
@@ -124,6 +127,7 @@ def submit(
         media,
         temp_outputs,
         user_id=user,
+        gpu=gpu,
         download=download,
     )
     if no_wait:
@@ -161,6 +165,7 @@ def send(client: JobsClient, order: Order) -> Job:
         media=order.media,
         temp_outputs=order.temp_outputs,
         user_id=order.user_id,
+        gpu=order.gpu,
     )
 
 

@@ -40,6 +40,13 @@ def test_submit_without_a_directory_prints_where_the_files_are() -> None:
     assert "a.png: /files/a.png" in result.output
 
 
+def test_submit_asks_for_another_gpu() -> None:
+    api = FakeApi()
+    with serving(api) as url:
+        run("submit", "graph.json", "--gpu", "H100", url=url)
+    assert api.submissions == [{"workflow": GRAPH, "gpu": "H100"}]
+
+
 def test_submit_sends_overrides_and_user() -> None:
     api = FakeApi()
     with serving(api) as url:
