@@ -75,14 +75,21 @@ class LocalModal(Running):
         state = self.plane.state
         return state.volumes[state.volume_names[name]].dir
 
-    def missing_packages(self, name: str, also: Sequence[str] = ()) -> list[Missing]:
-        """Return what the containers of a function import at their start and its image lacks.
+    def missing_packages(
+        self,
+        name: str,
+        *,
+        also: Sequence[str] = (),
+        late: bool = False,
+    ) -> list[Missing]:
+        """Return what the containers of a function import and its image does not install.
 
         Args:
             name: The function or class.
-            also: Modules that are imported later, such as the body of a web function does.
+            also: Modules that it imports when it runs, to be followed like its own.
+            late: Follow all imports inside functions.
         """
-        return missing_packages(self.plane.state, self.function(name), also)
+        return missing_packages(self.plane.state, self.function(name), also, late=late)
 
     def wait(self, look: Callable[[], T], timeout: float = 30.0) -> T:
         """Return what `look` finds as soon as it is truthy."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,9 +25,12 @@ class Missing:
     module: str
 
 
-def missing_packages(state: State, function: Function, also: Sequence[str]) -> list[Missing]:
-    """Follow the imports at the top of the shipped files, from the app's module and `also` on.
+def missing_packages(
+    state: State, function: Function, also: Sequence[str], *, late: bool
+) -> list[Missing]:
+    """Follow the imports through the shipped files, from the app's module and `also` on.
 
+    Those inside functions count if `late`; those for the type checker never do.
     A module is there when it is Python's, shipped with the app, or in a package that the image
     installs, directly or as a requirement of another by the metadata of this environment.
     """
@@ -41,7 +45,7 @@ def missing_packages(state: State, function: Function, also: Sequence[str]) -> l
         if module in seen:
             continue
         seen.add(module)
-        for name in imported_by(module, shipped):
+        for name in imported_by(module, shipped, late=late):
             top = name.partition(".")[0]
             if top in shipped:
                 left.append(name)
@@ -72,25 +76,36 @@ def sources_of(state: State, function: Function) -> dict[str, str]:
     return found
 
 
-def imported_by(module: str, shipped: dict[str, str]) -> Iterator[str]:
-    """Yield what comes with a module: its packages, and what it imports when it is imported."""
+def imported_by(module: str, shipped: dict[str, str], *, late: bool) -> Iterator[str]:
+    """Yield what comes with a module: the packages it is in, and what it imports."""
     parts = module.split(".")
     yield from (".".join(parts[:end]) for end in range(1, len(parts)))
-    yield from imports_in(ast.parse(shipped.get(module, "")).body, shipped)
+    for name, certain in names_imported(shipped.get(module, ""), late=late):
+        if certain or name in shipped:
+            yield name
 
 
-def imports_in(body: Iterable[ast.stmt], shipped: dict[str, str]) -> Iterator[str]:
-    for node in body:
+@functools.cache
+def names_imported(source: str, *, late: bool) -> tuple[tuple[str, bool], ...]:
+    """Return each name that the source imports, and whether it is for certain a module."""
+    found: dict[tuple[str, bool], None] = {}
+    for node in statements_of(ast.parse(source), late=late):
         if isinstance(node, ast.Import):
-            yield from (each.name for each in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            names = (f"{node.module}.{each.name}" for each in node.names)
-            yield from (each for each in names if each in shipped)
-        elif isinstance(node, ast.With):
-            yield from imports_in(node.body, shipped)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.unparse(node.test):
-            yield from imports_in([*node.body, *node.orelse], shipped)
+            found |= {(each.name, True): None for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found[node.module, True] = None
+            found |= {(f"{node.module}.{each.name}", False): None for each in node.names}
+    return tuple(found)
+
+
+def statements_of(tree: ast.AST, *, late: bool) -> Iterator[ast.AST]:
+    """Yield what is carried out on import, and if `late` what functions carry out, too."""
+    for node in ast.iter_child_nodes(tree):
+        function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        yield node
+        if not for_types and (late or not function):
+            yield from statements_of(node, late=late)
 
 
 def distributions_of(requirements: Iterable[str]) -> set[str]:

@@ -46,20 +46,24 @@ def test_the_packages_of_an_image_are_those_of_all_its_layers(local: LocalModal)
 
 def test_an_image_that_lacks_a_package_is_found_out(tmp_path: Path, still: LocalModal) -> None:
     (tmp_path / "server.py").write_text("import flask, json, limits\n")
+    (tmp_path / "late.py").write_text("import werkzeug, urllib3\nimport boto3\n")
     (tmp_path / "lacking.py").write_text(
         "import modal\n"
         "import server\n"
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n"
+        "    import celery\n"
         "image = modal.Image.debian_slim().uv_pip_install('flask', 'requests')\n"
         "app = modal.App('lacking')\n"
         "@app.function(image=image.add_local_python_source('server', 'late'))\n"
-        "def f(): pass\n"
+        "def f():\n"
+        "    import late\n"
     )
-    (tmp_path / "late.py").write_text("import werkzeug, urllib3\nimport boto3\n")
     with still as local:
         local.deploy("lacking.py", cwd=tmp_path)
-        found = [(each.file, each.module) for each in local.missing_packages("f")]
-        assert found == [("server", "limits")]
-        found = [(each.file, each.module) for each in local.missing_packages("f", also=["late"])]
+        at_start = [(each.file, each.module) for each in local.missing_packages("f")]
+        assert at_start == [("server", "limits")]
+        found = [(each.file, each.module) for each in local.missing_packages("f", late=True)]
         assert found == [("late", "boto3"), ("server", "limits")]
 
 
