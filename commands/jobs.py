@@ -1,4 +1,4 @@
-"""The commands that look after jobs: list, show, cancel."""
+"""The commands that look after jobs: list, show, logs, watch, cancel, retry, purge."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 
 from commands.connection import with_client
-from commands.terminal import print_table, printable
+from commands.terminal import print_table, printable, progress_of
 from commands.took import took
 from web.answers import Job
 from web.client import JobsClient
@@ -18,7 +18,7 @@ STATUSES = ("queued", "running", "completed", "failed", "cancelled")
 
 @click.group()
 def jobs() -> None:
-    """List, show and cancel jobs."""
+    """List, show, follow, cancel, repeat and delete jobs."""
 
 
 @jobs.command("list")
@@ -68,6 +68,54 @@ def cancel(*, client: JobsClient, job_id: str) -> None:
         click.echo(f"Job {job.job_id} is {'cancelled' if job.is_final else 'being cancelled'}.")
         return
     click.echo(f"Job {job.job_id} had already {job.status}.")
+
+
+@jobs.command("logs")
+@click.argument("job_id", metavar="ID")
+@with_client
+def logs(*, client: JobsClient, job_id: str) -> None:
+    """Print the lines of a job's log."""
+    for line in client.logs(job_id):
+        click.echo(printable(line))
+
+
+@jobs.command("watch")
+@click.argument("job_id", metavar="ID")
+@with_client
+def watch(*, client: JobsClient, job_id: str) -> None:
+    """Follow a job until it ends, and fail unless it completes; Ctrl-C leaves it alone."""
+    with progress_of({}) as show:
+        job = client.wait(job_id, show=show)
+    if line := took(job):
+        click.echo(printable(line))
+    for output in job.outputs:
+        click.echo(printable(f"{output.filename or output.node_id}: {output.url or output.text}"))
+    if job.status != "completed":
+        raise click.ClickException(misfortune(job))
+
+
+@jobs.command("retry")
+@click.argument("job_id", metavar="ID")
+@with_client
+def retry(*, client: JobsClient, job_id: str) -> None:
+    """Send an ended job again, as a new job, and print its id."""
+    click.echo(client.retry(job_id).job_id)
+
+
+@jobs.command("purge")
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@with_client
+def purge(*, client: JobsClient, job_ids: tuple[str, ...]) -> None:
+    """Delete the records and the files of ended jobs."""
+    for job_id in job_ids:
+        client.purge(job_id)
+        click.echo(f"Job {job_id} is deleted, with its files.")
+
+
+def misfortune(job: Job) -> str:
+    """Say that a job did not complete, and why."""
+    why = describe_error(job)
+    return printable(f"Job {job.job_id} {job.status}" + (f": {why}" if why else "."))
 
 
 def _row(job: Job) -> tuple[str, ...]:

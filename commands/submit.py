@@ -12,10 +12,11 @@ import click
 
 import workflows
 from commands.connection import with_client
-from commands.jobs import describe_error
+from commands.jobs import misfortune
 from commands.media import MediaType
 from commands.terminal import printable, progress_of
 from commands.took import took
+from tasks.webhook_target import EVENTS
 from web.answers import Job
 from web.client import ClientError, JobsClient
 from workflows import UnknownWorkflow, WrongParameters
@@ -56,7 +57,7 @@ class ParameterType(click.ParamType[tuple[str, Any]]):
 
 @dataclass(frozen=True)
 class Order:
-    """What to run, with which overrides and files, and where to put what comes out."""
+    """What to run, with which overrides and files, whom to tell, and where to put what comes."""
 
     graph: dict[str, Any]
     overrides: tuple[dict[str, Any], ...] = ()
@@ -65,6 +66,9 @@ class Order:
     user_id: str | None = None
     gpu: str | None = None
     download: Path | None = None
+    timeout_seconds: int | None = None
+    webhook_url: str | None = None
+    webhook_events: tuple[str, ...] = ()
 
 
 @click.command()
@@ -100,36 +104,40 @@ class Order:
     metavar="DIR",
     help="Where to put the job's files.",
 )
-@click.option("--user", metavar="ID", help="On whose behalf.")
+@click.option("--user", "user_id", metavar="ID", help="On whose behalf.")
 @click.option("--gpu", metavar="TYPE", help="Another GPU than usual, if the app allows it.")
+@click.option(
+    "--timeout",
+    "timeout_seconds",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    help="How long the run may take.  [default: the server's JOB_TIMEOUT_SECONDS]",
+)
+@click.option("--webhook", "webhook_url", metavar="URL", help="Where the server tells of the job.")
+@click.option(
+    "--webhook-event",
+    "webhook_events",
+    multiple=True,
+    type=click.Choice(EVENTS),
+    help="Of what it tells; may be given several times.  [default: however the job ends]",
+)
 @click.option("--no-wait", is_flag=True, help="Print the job's id and leave.")
 @with_client
 def submit(
     *,
     client: JobsClient,
     workflow: str,
-    overrides: tuple[dict[str, Any], ...],
     params: tuple[tuple[str, Any], ...],
-    media: tuple[dict[str, Any], ...],
-    temp_outputs: bool,
-    download: Path | None,
-    user: str | None,
-    gpu: str | None,
     no_wait: bool,
+    **asked: Any,
 ) -> None:
     """Run the workflow in FILE, or a bundled one by its name.
 
     Ctrl-C asks for the job to be cancelled.
     """
-    order = Order(
-        read_workflow(workflow, dict(params)),
-        overrides,
-        media,
-        temp_outputs,
-        user_id=user,
-        gpu=gpu,
-        download=download,
-    )
+    if asked["webhook_events"] and not asked["webhook_url"]:
+        raise click.UsageError("--webhook-event makes no sense without --webhook URL.")
+    order = Order(read_workflow(workflow, dict(params)), **asked)
     if no_wait:
         click.echo(send(client, order).job_id)
         return
@@ -151,7 +159,7 @@ def run_order(client: JobsClient, order: Order) -> list[Path]:
         if line := took(job):
             click.echo(printable(line))
         if job.status != "completed":
-            raise click.ClickException(_misfortune(job))
+            raise click.ClickException(misfortune(job))
         return _collect(client, job, order.download)
     except KeyboardInterrupt:
         _withdraw(client, job)
@@ -165,6 +173,9 @@ def send(client: JobsClient, order: Order) -> Job:
         media=order.media,
         temp_outputs=order.temp_outputs,
         user_id=order.user_id,
+        timeout_seconds=order.timeout_seconds,
+        webhook_url=order.webhook_url,
+        webhook_events=order.webhook_events,
         gpu=order.gpu,
     )
 
@@ -207,11 +218,6 @@ def _read_value(text: str) -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
-
-
-def _misfortune(job: Job) -> str:
-    why = describe_error(job)
-    return printable(f"Job {job.job_id} {job.status}" + (f": {why}" if why else "."))
 
 
 def _collect(client: JobsClient, job: Job, directory: Path | None) -> list[Path]:

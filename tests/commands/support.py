@@ -54,6 +54,7 @@ class FakeApi:
         self.script = list(script) or [DONE]
         self.submissions: list[dict[str, Any]] = []
         self.queries: list[str] = []
+        self.purged: list[str] = []
         self.cancelled = threading.Event()
         self.looked = threading.Event()
         self.app = Flask("fake")
@@ -61,6 +62,8 @@ class FakeApi:
         self.app.add_url_rule("/v1/jobs", view_func=self._list)
         self.app.add_url_rule("/v1/jobs/<job_id>", view_func=self._get)
         self.app.add_url_rule("/v1/jobs/<job_id>", view_func=self._cancel, methods=["DELETE"])
+        self.app.add_url_rule("/v1/jobs/<job_id>/logs", view_func=self._logs)
+        self.app.add_url_rule("/v1/jobs/<job_id>/retry", view_func=self._retry, methods=["POST"])
         self.app.add_url_rule("/files/a.png", view_func=lambda: Response(b"PNG"))
         self.app.before_request(self._check_key)
 
@@ -87,7 +90,18 @@ class FakeApi:
         state = {"job_id": "a1", "user_id": "[red]u1", "created_at": "2026-01-02T03:04:05Z"}
         return jsonify(jobs=[state | self.script[0]], next=None)
 
-    def _cancel(self, job_id: str) -> Response:
+    def _logs(self, job_id: str) -> Response:
+        return jsonify(job_id=job_id, logs=["[20:01:02] Job started", "\x1b[31mred"])
+
+    def _retry(self, job_id: str) -> tuple[Response, int]:
+        return jsonify(job_id=f"again-{job_id}", status="queued", retry_of=job_id), 202
+
+    def _cancel(self, job_id: str) -> Response | tuple[Any, int]:
+        if request.args.get("purge") == "true":
+            if job_id != "a1":
+                return jsonify(title="Not found", detail=f"There is no job {job_id!r}."), 404
+            self.purged.append(job_id)
+            return "", 204
         self.cancelled.set()
         return jsonify(job_id=job_id, **(self.script[0] | {"status": "cancelled"}))
 

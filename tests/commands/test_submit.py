@@ -47,6 +47,36 @@ def test_submit_asks_for_another_gpu() -> None:
     assert api.submissions == [{"workflow": GRAPH, "gpu": "H100"}]
 
 
+def test_submit_says_how_long_a_run_may_take_and_whom_to_tell() -> None:
+    api = FakeApi()
+    hook = ("--webhook", "https://example.com/h", "--webhook-event", "job.failed")
+    with serving(api) as url:
+        result = run("submit", "graph.json", "--timeout", "60", *hook, "--no-wait", url=url)
+    assert result.output == "a1\n"
+    assert api.submissions == [
+        {
+            "workflow": GRAPH,
+            "timeout_seconds": 60,
+            "webhook_url": "https://example.com/h",
+            "webhook_events": ["job.failed"],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--webhook-event", "job.failed"), "without --webhook URL"),
+        (("--webhook", "https://e.x/", "--webhook-event", "job.done"), "'job.done' is not one of"),
+        (("--timeout", "0"), "0 is not in the range"),
+    ],
+)
+def test_what_submit_cannot_mean_is_refused(options: tuple[str, ...], reason: str) -> None:
+    result = run("submit", "graph.json", *options)
+    assert result.exit_code == 2
+    assert reason in result.output
+
+
 def test_submit_sends_overrides_and_user() -> None:
     api = FakeApi()
     with serving(api) as url:

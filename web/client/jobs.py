@@ -183,9 +183,9 @@ class JobsClient:
     def download(self, output: Output, directory: Path) -> Path:
         """Write a file output into `directory` and return its path.
 
-        The file appears whole or not at all: its size and its SHA-256 are checked. A download that breaks off goes on from there. An existing file
-        is kept: the new one gets a number. The name the API gives never leads out of
-        `directory`.
+        The file appears whole or not at all: its size and its SHA-256 are checked. A download
+        that breaks off goes on from there. An existing file is kept: the new one gets a number.
+        The name the API gives never leads out of `directory`.
 
         Raises:
             DownloadFailed: the file did not arrive whole, or could not be written.
