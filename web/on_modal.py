@@ -8,6 +8,7 @@ from typing import Any
 import settings
 from apps import App
 from tasks import on_modal
+from tasks.kept_secret import webhook_secrets
 from web import create_app
 from web.bridge import Bridge
 
@@ -25,6 +26,7 @@ def application(app: App, *, threads: int, hydrated: Mapping[str, Any]) -> Bridg
     waiting = min(told.max_streams, threads - QUICK)
     chosen = told.replace(max_streams=waiting)
     on_modal.configure(chosen, app, hydrated=hydrated)
+    webhook_secrets(chosen.webhook_secret)  # an operator may ask for it before it is needed
     bucket = on_modal.bucket_of(chosen, app, hurried=True)
     most = chosen.max_request_megabytes * 2**20
     return Bridge(create_app(chosen, bucket=bucket), threads=threads, most_bytes=most)

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.live
 
 
 def test_a_job_is_told_of_from_its_begin_to_its_end_and_again_on_request(stack: Service) -> None:
+    assert stack.call("GET", "/health").status_code == 200
     secret = stack.run("webhooks", "secret", *stack.records).stdout.strip()
     events = ["job.started", "job.output", "job.completed"]
     with Receiver() as receiver:
