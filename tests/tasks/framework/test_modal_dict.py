@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 import modal
 import pytest
@@ -57,7 +57,7 @@ def test_of_two_adders_of_one_value_who_hear_nothing_one_wins(forgetful: StandIn
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("status", [Status.UNAVAILABLE, Status.RESOURCE_EXHAUSTED])
 def test_every_call_is_made_again_when_its_trouble_may_be_over(
-    forgetful: StandIn, when: str, status: Status
+    forgetful: StandIn, when: Literal["before", "after"], status: Status
 ) -> None:
     store = forgetful.store()
     calls: dict[str, Callable[[], object]] = {
