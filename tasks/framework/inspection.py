@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -25,9 +25,6 @@ MAX_COUNTED = 10_000
 
 MAX_CHILDREN = 100
 """How many of the runs that came out of one are looked for."""
-
-PAGE = 500
-"""How many records are asked of an archive at a time."""
 
 TIMES = frozenset({"beat", "created", "deadline", "due", "ended", "started"})
 """The fields of records that are seconds since 1970."""
@@ -180,30 +177,9 @@ def details(protocol: Protocol, run_id: str) -> Details | None:
     )
 
 
-def finished(
-    protocol: Protocol,
-    task: str,
-    *,
-    before: float | None = None,
-    since: float = 0.0,
-    page: int = PAGE,
-) -> Iterator[Final]:
-    """Yield a task's finished runs that were sent between two moments, newest first."""
-    after = (before, "") if before is not None else None
-    while True:
-        records = protocol.archive.list(task=task, after=after, limit=page)
-        for record in records:
-            if record.created < since:
-                return
-            yield record
-        if len(records) < page:
-            return
-        after = records[-1].position
-
-
 def count_old(protocol: Protocol, task: str, *, before: float) -> int:
     """Count a task's finished runs that were sent before a moment, up to `MAX_COUNTED`."""
-    return sum(1 for _ in islice(finished(protocol, task, before=before), MAX_COUNTED))
+    return sum(protocol.archive.count(task=task, before=before, most=MAX_COUNTED).values())
 
 
 def _of_ended(protocol: Protocol, reading: Reading) -> Details:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tasks.framework.backends import Backend
 from tasks.framework.backends.local import LocalBackend
-from tasks.framework.inspection import MAX_COUNTED, MAX_LIVE, finished
+from tasks.framework.inspection import MAX_COUNTED, MAX_LIVE
 from tasks.framework.protocol import Protocol
 from tasks.framework.reading import Reading, read
 from tasks.framework.records import Job, Run
@@ -121,9 +121,10 @@ def _of_task(
     protocol: Protocol, task: str, live: list[Reading], since: float, most: int
 ) -> TaskSurvey:
     mine = [reading for reading in live if reading.record.task == task]
-    ended = list(islice((each.state for each in finished(protocol, task, since=since)), most + 1))
-    counts = Counter([reading.state for reading in mine] + ended[:most])
-    return TaskSurvey(task, pool_of(task), counts, _oldest(mine), cut=len(ended) > most)
+    ended = protocol.archive.count(task=task, since=since, most=most)
+    cut = sum(protocol.archive.count(task=task, since=since, most=most + 1).values()) > most
+    counts = Counter(reading.state for reading in mine) + Counter(ended)
+    return TaskSurvey(task, pool_of(task), counts, _oldest(mine), cut=cut)
 
 
 def _of_pool(pool: str, live: list[Reading]) -> PoolSurvey:

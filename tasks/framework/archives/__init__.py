@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from tasks.framework.records import Final
@@ -32,6 +33,14 @@ class Archive(Protocol):
         limit: int = 50,
     ) -> list[Final]:
         """Return records newest first, beginning behind ``after``. No states means all."""
+
+    def count(
+        self, *, task: str, since: float = -math.inf, before: float = math.inf, most: int
+    ) -> Mapping[State, int]:
+        """Count a task's records created from ``since`` until ``before``, by state.
+
+        The newest ``most`` at most. Cheaper than reading them.
+        """
 
     def delete(self, run_id: str) -> None:
         """Remove a record for good: a late `put` of the same id is ignored."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from collections import Counter
 from collections.abc import Collection
 
 from tasks.framework.archives import Position
@@ -56,6 +58,13 @@ class MemoryArchive:
         ]
         chosen.sort(key=lambda record: record.position, reverse=True)
         return chosen[:limit]
+
+    def count(
+        self, *, task: str, since: float = -math.inf, before: float = math.inf, most: int
+    ) -> Counter[State]:
+        """Count a task's records by state."""
+        found = self.list(task=task, after=(before, ""), limit=most)
+        return Counter(record.state for record in found if record.created >= since)
 
     def delete(self, run_id: str) -> None:
         """Remove a record for good."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -86,6 +87,20 @@ class SqliteArchive:
             found += self._walk(task, owner, state, after, limit)
         found.sort(key=lambda record: record.position, reverse=True)
         return found[:limit]
+
+    def count(
+        self, *, task: str, since: float = -math.inf, before: float = math.inf, most: int
+    ) -> dict[State, int]:
+        """Count a task's records by state."""
+        sql = """
+            SELECT state, COUNT(*) FROM (
+                SELECT state FROM archive
+                WHERE task = ? AND created >= ? AND created < ? AND record IS NOT NULL
+                ORDER BY created DESC, id DESC LIMIT ?
+            ) GROUP BY state
+        """
+        rows = self._database.execute(sql, (task, since, before, most))
+        return {State(state): count for state, count in rows}
 
     def delete(self, run_id: str) -> None:
         """Remove a record for good."""

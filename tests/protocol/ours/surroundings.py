@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import math
+from collections.abc import Collection, Iterator, Mapping
 from contextvars import ContextVar
 
 from tasks.framework.archives import Position
@@ -61,6 +62,11 @@ class SeenArchive:
         wanted = {"task": task, "owner": owner, "states": states, "after": after, "limit": limit}
         found: list[Final] = operate("archive_list", wanted)
         return found
+
+    def count(
+        self, *, task: str, since: float = -math.inf, before: float = math.inf, most: int
+    ) -> Mapping[State, int]:
+        raise NotImplementedError
 
     def delete(self, run_id: str) -> None:
         raise NotImplementedError

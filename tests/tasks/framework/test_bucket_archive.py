@@ -220,6 +220,18 @@ def test_a_listing_opens_only_what_it_returns(archive: BucketArchive, shelf: She
     assert shelf.asked["list"] == 1 + len(FINAL_STATES)
 
 
+def test_counting_opens_no_record_and_lists_no_more_than_it_counts(
+    archive: BucketArchive, shelf: Shelf
+) -> None:
+    for n in range(1010):
+        archive.put(final(f"r{n}", created=float(n)))
+    shelf.asked.clear()
+
+    assert archive.count(task="t", most=2000) == {State.SUCCEEDED: 1010}
+    assert archive.count(task="t", since=1000.0, most=2000) == {State.SUCCEEDED: 10}
+    assert shelf.asked == {"list": 2 * len(FINAL_STATES) + 1}
+
+
 def test_owners_do_not_stand_in_keys(archive: BucketArchive, shelf: Shelf) -> None:
     archive.put(final("a", owner="ann@example.com/../é"))
 
