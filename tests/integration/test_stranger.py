@@ -9,6 +9,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
@@ -23,6 +24,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from tests.integration.stack import Stack
 from tests.tasks.receiver import Letter, Receiver
 from tests.waiting import eventually
+from tests.web.cutting_proxy import cutting
 
 pytestmark = pytest.mark.live
 
@@ -42,6 +44,10 @@ GRAPH = {
         "inputs": {"images": ["steps", 0], "filename_prefix": "t"},
     },
 }
+
+WHOLE = 10**9
+CUTS = (WHOLE, WHOLE, WHOLE, 2500, 400)
+"""After how many bytes a connection breaks off: page, document, submission, the stream twice."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +94,13 @@ class Stranger:
         Draft202012Validator(whole).validate(value)
 
     def follows(self, path: str) -> Iterator[tuple[str, Any]]:
-        """Yield events by name until `end`, coming back where a stream ended in time."""
+        """Yield events by name until `end`, coming back where a stream ended or broke off."""
         last: dict[str, str] = {}
-        for _ in range(5):
-            with self.call("get", path, headers=last, stream=True) as answer:
+        for _ in range(8):
+            with (
+                suppress(requests.ConnectionError, requests.exceptions.ChunkedEncodingError),
+                self.call("get", path, headers=last, stream=True) as answer,
+            ):
                 assert answer.headers["Content-Type"].startswith("text/event-stream")
                 for event in _events(answer):
                     last = {"Last-Event-ID": event["id"]}
@@ -147,13 +156,20 @@ def verify(stranger: Stranger, letter: Letter, secret: str) -> dict[str, Any]:
     return event
 
 
+def check_what_was_asked(requests_sent: list[bytes]) -> None:
+    """See to it that both cuts fell into the stream, and that it was taken up where it was."""
+    streams = [each for each in requests_sent if b"/events " in each.splitlines()[0]]
+    assert len(streams) >= 3
+    assert [b"last-event-id:" in each.lower() for each in streams[:2]] == [False, True]
+
+
 def test_a_stranger_sends_a_picture_follows_the_job_and_is_told_of_its_end(stack: Stack) -> None:
     # what the operator hands over: an address, a key, the secret of webhooks
     secret = stack.run("webhooks", "secret", "--data", str(stack.data)).stdout.strip()
-    stranger = Stranger.reads_the_docs(stack.url, "the-key")
-    submit = stranger.path("post", "Submission", "Job")
-    follow = stranger.path("get", "text/event-stream")
-    with Receiver() as receiver:
+    with cutting(stack.url, *CUTS) as line, Receiver() as receiver:
+        stranger = Stranger.reads_the_docs(line.url, "the-key")
+        submit = stranger.path("post", "Submission", "Job")
+        follow = stranger.path("get", "text/event-stream")
         order = {
             "workflow": GRAPH,
             "media": [{"name": "face.png", "data": picture()}],
@@ -165,15 +181,17 @@ def test_a_stranger_sends_a_picture_follows_the_job_and_is_told_of_its_end(stack
         job = stranger.checked("Job", answer.json())
         told = list(stranger.follows(follow.replace("{job_id}", job["job_id"])))
         eventually(lambda: receiver.letters)
+        check_what_was_asked(line.requests)
+        ended = stranger.checked("Job", told[-1][1])
+        assert ended["status"] == "completed", ended
+        (link,) = (each["url"] for each in ended["outputs"] if each["node_id"] == "save")
+        file = requests.get(link, timeout=10)
 
     names = [name for name, _ in told]
     assert (names[0], names[-1]) == ("snapshot", "end")
     assert {"status", "progress", "output"} <= set(names)
     assert stranger.checked("Job", told[0][1])["status"] in {"queued", "running"}
-    ended = stranger.checked("Job", told[-1][1])
-    assert ended["status"] == "completed", ended
-    (link,) = (each["url"] for each in ended["outputs"] if each["node_id"] == "save")
-    file = requests.get(link, timeout=10)
+    assert len([each for each in names if each == "snapshot"]) == 1, "the stream began anew"
     assert file.headers["Content-Type"] == "image/png"
     saved = Image.open(io.BytesIO(file.content))
     assert (saved.format, saved.size) == ("PNG", (16, 16))
