@@ -46,6 +46,8 @@ def told(value: Any, depth: int = DEPTH) -> str:
 
 def function(value: Any, depth: int) -> str:
     name = f"function {value.__module__}.{getattr(value, '__qualname__', value.__name__)}"
+    code = getattr(value, "__code__", None)  # two of one name are defined by a condition
+    name += f" line {code.co_firstlineno}" if code else ""
     defaults = getattr(value, "__defaults__", None)
     cells = getattr(value, "__closure__", None) or ()
     caught = [cell.cell_contents for cell in cells if depth and filled(cell)]
