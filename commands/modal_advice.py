@@ -69,6 +69,10 @@ ADVICE = (
         "modal_app.py name what they hold, and a custom node's `pip` what it needs.",
     ),
     Advice(
+        r"was modified during build process",
+        "A file changed while it was uploaded: run the same again.",
+    ),
+    Advice(
         r"[Rr]esource.?[Ee]xhausted|quota|spend limit|plan limit",
         "The workspace has reached a limit of its plan: see its usage on https://modal.com.",
     ),

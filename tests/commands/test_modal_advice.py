@@ -27,6 +27,7 @@ TARGET = Target(Path("apps/video.toml"), apps.load(), {}, option=" --app apps/vi
         ("Environment 'dev' not found", "environment create NAME"),
         ("Could not connect to the Modal server.", "https://status.modal.com"),
         ("ModuleNotFoundError: No module named 'flask'", "make setup"),
+        ("/x/tasks/a.py was modified during build process.", "run the same again"),
         ("ResourceExhausted: too many", "limit of its plan"),
     ],
 )
