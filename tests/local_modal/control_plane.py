@@ -78,8 +78,6 @@ class ControlPlane:
     async def stop(self) -> None:
         """Kill every container with all it has started, then stop listening."""
         self.state.closing = True
-        for task in list(self.state.tasks.values()):
-            self.pool.kill(task)
         await self.state.wait_for(self._all_gone, STOP_SECONDS)
         self.state.stop_background()
         for runner in self._runners:
@@ -96,5 +94,5 @@ class ControlPlane:
 
     def _all_gone(self) -> bool:
         for task in self.state.tasks.values():
-            self.pool.kill(task)  # one that was about to start when the stop came
+            self.pool.kill(task)
         return not self.state.tasks

@@ -63,6 +63,8 @@ class Pool:
             task.returncode, task.start_failure = 1, str(refusal)
             (task.dir / "container.log").write_text(f"Runner failed with exception: {refusal}\n")
         else:
+            if self._state.closing:  # it was about to start when the stop came
+                self.kill(task)
             guard = self._state.in_background(self._limit_start(task))
             watch = self._state.in_background(self._watch_family(task))
             task.returncode = await task.proc.wait()
