@@ -37,7 +37,7 @@ def stand_in(*, run_containers: bool = False, **options: Any) -> Iterator[StandI
         try:
             yield StandIn(server, client)
         finally:
-            client.__exit__(None, None, None)  # type: ignore[no-untyped-call] - Modal's own
+            client.__exit__(None, None, None)  # type: ignore[no-untyped-call]  # Modal's own
 
 
 @dataclass(frozen=True)
