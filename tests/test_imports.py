@@ -59,6 +59,8 @@ HOMES = {
     "comfy_execution": COMPANION,
     "execution": COMPANION,
     "flask": ("web/",),
+    # modal raises this library's errors where it does not make them its own
+    "grpclib": ("tasks/framework/backends/modal.py", "tasks/framework/stores/modal_dict.py"),
     "huggingface_hub": ("comfy_runner/models/hub.py",),
     "limits": ("web/rate.py",),
     "marshmallow": ("web/", "apps/schema.py"),
@@ -66,7 +68,6 @@ HOMES = {
         "modal_app.py",
         "commands/modal_lookup.py",
         "tasks/framework/backends/modal.py",
-        "tasks/framework/backends/modal_seat.py",
         "tasks/framework/stores/modal_dict.py",
     ),
     "nodes": COMPANION,
