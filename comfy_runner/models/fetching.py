@@ -155,8 +155,6 @@ def _attempt(remote: Remote, part: Part, patience: Patience, on_bytes: OnBytes) 
         fruitful = part.size - before >= patience.least_rate * patience.window
         raise _Broken(reason(error), fruitful=fruitful) from error
     if remote.size is not None and part.size != remote.size:
-        if part.size > remote.size:
-            part.restart()
         raise _Broken("the answer is not as long as the server said")
 
 

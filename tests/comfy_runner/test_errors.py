@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from comfy_runner import errors
-from comfy_runner.errors import ComfyError, InvalidWorkflow, NodeFailed, Problem
+from comfy_runner.errors import ComfyError, InvalidWorkflow, ModelMissing, NodeFailed, Problem
 
 
 def every_error() -> list[type[ComfyError]]:
@@ -58,6 +58,12 @@ def test_details_leave_out_what_is_not_known() -> None:
 
 def test_the_log_of_a_crash_is_in_its_details() -> None:
     assert errors.ComfyCrashed("gone", log=["a", "b"]).details["log"] == ["a", "b"]
+
+
+def test_a_missing_model_is_told_with_how_to_add_it() -> None:
+    told = ModelMissing("no file 'a.pt' in models/loras").message
+    assert told.startswith("no file 'a.pt' in models/loras. The operator adds a model with")
+    assert "models add OWNER/REPOSITORY/FILE --folder FOLDER`" in told
 
 
 def test_an_invalid_workflow_keeps_every_problem() -> None:

@@ -61,6 +61,11 @@ def test_a_file_that_is_written_otherwise_is_refused_rather_than_spoiled(text: s
         without_model(text, "loras/b")
 
 
+def test_a_block_inside_a_text_is_no_model() -> None:
+    with pytest.raises(CannotEdit, match="change it by hand"):
+        with_model('note = """\n[[models]]\nx = 1\n[[y]]\n"""\n', ENTRY)
+
+
 def test_inline_models_get_no_block_beside_them() -> None:
     with pytest.raises(CannotEdit, match="change it by hand"):
         with_model('models = [{folder = "loras", file = "b"}]\n', ENTRY)

@@ -68,6 +68,7 @@ def test_a_model_is_added_pinned_then_fetched_and_checked(hub: Hub, app_file: Pa
     said = manage(hub, "pull", "--app", str(app_file))
     assert "400.0 kB of 400.0 kB, 100%" in said
     assert Path(".data/models/checkpoints/model.safetensors").read_bytes() == WEIGHTS
+    assert {request.path.split("/")[1] for request in hub.requests} == {"owner", "storage"}
     assert " right " in manage(hub, "verify", "--app", str(app_file))
 
 

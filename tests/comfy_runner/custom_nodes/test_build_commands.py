@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,12 +31,17 @@ def python(tmp_path: Path) -> Path:
 
 
 def build(
-    node: CustomNode, tmp_path: Path, python: Path | str = sys.executable
+    node: CustomNode, tmp_path: Path, python: Path | str = sys.executable, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     place = str(tmp_path / "custom nodes")  # a blank, to see that it is quoted
     (command,) = build_commands([node], directory=place, python=str(python), protocols=("file",))
     return subprocess.run(
-        ["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False
+        ["sh", "-c", command],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -93,6 +99,14 @@ def test_what_cannot_be_installed_fails_with_its_name(
     assert done.returncode == 1
     told = f"custom node ours: {node.url} at {node.commit} cannot be installed"
     assert told in done.stderr.splitlines()  # git may have its last word after ours
+
+
+def test_what_git_has_checked_out_is_looked_at(tmp_path: Path) -> None:
+    node = repository(tmp_path / "repositories" / "ours", {"__init__.py": GOOD})
+    (tmp_path / "git").write_text("#!/bin/sh\necho another\n")
+    (tmp_path / "git").chmod(0o755)
+    done = build(node, tmp_path, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert (done.returncode, "cannot be installed" in done.stderr) == (1, True)
 
 
 def test_git_may_fetch_by_https_only_unless_told_otherwise(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def test_a_server_that_ignores_ranges_sends_the_whole_and_it_is_right(
 ) -> None:
     hub.faults = [Fault(cut_after=100_000), Fault(ignore_range=True)]
     pull([in_repo()], tmp_path, access=access(hub.url))
+    assert len(ranges(hub)) == 2
     assert (tmp_path / "checkpoints" / "model.safetensors").read_bytes() == WEIGHTS
 
 

@@ -14,7 +14,7 @@ import pytest
 from comfy_runner.models import ModelsError, PullFailed, plan, pull
 from comfy_runner.models.manifest import OWN
 from tests.comfy_runner.models.entries import WEIGHTS, access, at_url, in_repo, under_their_names
-from tests.comfy_runner.models.hub import COMMIT, TOKEN, Hub
+from tests.comfy_runner.models.hub import COMMIT, TOKEN, Fault, Hub
 from tests.waiting import eventually
 
 
@@ -39,15 +39,16 @@ def test_only_the_last_part_of_a_path_in_a_repository_stays(hub: Hub, tmp_path: 
     assert under_their_names(tmp_path) == {"vae/sd/vae.safetensors"}
 
 
-def test_a_second_pull_asks_nobody_and_hashes_nothing(hub: Hub, tmp_path: Path) -> None:
+def test_a_second_pull_asks_nobody_and_writes_nothing(hub: Hub, tmp_path: Path) -> None:
     models = [in_repo(), at_url(hub.storage("owner/name/model.safetensors"))]
     pull(models, tmp_path, access=access(hub.url))
     hub.requests.clear()
-    path = tmp_path / "checkpoints" / "model.safetensors"
-    path.chmod(0)  # nobody but root could read it now
+    notes = {path: path.stat().st_mtime_ns for path in (tmp_path / OWN).rglob("*.json")}
     done = pull(models, tmp_path, access=access("http://127.0.0.1:9"))
     assert len(done.present) == 2
     assert (done.fetched, hub.requests) == ((), [])
+    assert {path: path.stat().st_mtime_ns for path in notes} == notes
+    assert len(notes) == 2
 
 
 def test_a_file_put_there_by_hand_is_kept_if_it_is_right(hub: Hub, tmp_path: Path) -> None:
@@ -64,6 +65,22 @@ def test_a_file_put_there_by_hand_is_replaced_if_it_is_another(hub: Hub, tmp_pat
     path.write_bytes(WEIGHTS[::-1])
     pull([in_repo()], tmp_path, access=access(hub.url))
     assert path.read_bytes() == WEIGHTS
+
+
+@pytest.mark.parametrize(
+    ("content", "silent", "kept"),
+    [(WEIGHTS[::-1], False, True), (b"short", False, False), (WEIGHTS[::-1], True, False)],
+)
+def test_where_only_the_size_is_known_it_decides_about_a_file_put_there_by_hand(
+    hub: Hub, tmp_path: Path, content: bytes, silent: bool, kept: bool
+) -> None:
+    model = at_url(hub.storage("owner/name/model.safetensors"))
+    path = tmp_path / model.path
+    path.parent.mkdir()
+    path.write_bytes(content)
+    hub.faults = [Fault(silent_on_length=silent, times=2)]
+    pull([model], tmp_path, access=access(hub.url))
+    assert path.read_bytes() == (content if kept else WEIGHTS)
 
 
 def test_pinning_the_commit_that_is_there_fetches_nothing_again(hub: Hub, tmp_path: Path) -> None:
