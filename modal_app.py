@@ -16,10 +16,12 @@ import modal
 
 import apps
 import settings
+import workflows
 from apps import App
 from apps.environment import APP, CACHE, CHECKOUT, MODELS, VENV_PYTHON, container_environment
 from comfy_runner.image import SYSTEM_PACKAGES, check_command, comfyui_commands
 from comfy_runner.nodes import build_commands
+from comfy_runner.work import Work
 from commands import logs
 from tasks import maintenance, models_wanted, on_modal
 from tasks.framework.backends.modal import function_name
@@ -126,6 +128,9 @@ def api() -> Callable[..., Awaitable[None]]:
 
 # -- workers ---------------------------------------------------------------------------------
 
+WARM_UP = Work(workflows.filled(APPLICATION.warm_up, {})) if APPLICATION.warm_up else None
+"""What a worker runs before its first job; a name that is unknown fails the deploy."""
+
 
 class _Comfy:
     """A container that holds one ComfyUI: everything it does is in `tasks.on_modal`."""
@@ -134,7 +139,7 @@ class _Comfy:
     def boot(self) -> None:
         """Start what becomes part of the memory snapshot."""
         _log()
-        self.container = on_modal.ComfyContainer(APPLICATION)
+        self.container = on_modal.ComfyContainer(APPLICATION, WARM_UP)
         self.container.boot()
 
     @modal.enter(snap=False)

@@ -102,6 +102,18 @@ class ComfyWorker(Worker):
         """What the newest `run` spent its time on."""
         return self._runner.stopwatch
 
+    @property
+    def device_name(self) -> str:
+        """What ComfyUI computes on, as it calls that: "cuda:0 NVIDIA L40S : ..."; else blank."""
+        from comfy_runner.client import ComfyClient  # noqa: PLC0415 - as in __init__
+
+        try:
+            with ComfyClient(self.server.url) as client:
+                devices = client.system_stats().get("devices") or [{}]
+        except ComfyUnavailable:
+            return ""
+        return str(devices[0].get("name", ""))
+
     def boot(self) -> None:
         """Start ComfyUI and wait until it answers.
 

@@ -17,6 +17,7 @@ from comfy_runner.bucket import Bucket, open_bucket, open_records
 from comfy_runner.bucket.late import LateBucket
 from comfy_runner.install import find
 from comfy_runner.media import Policy
+from comfy_runner.work import Work
 from comfy_runner.worker import ComfyWorker
 from settings import Settings, SettingsError
 from tasks import catalogue, maintenance
@@ -107,11 +108,12 @@ def comfy_worker(chosen: Settings, app: App, load: Callable[[], Settings]) -> Co
 
 
 class ComfyContainer:
-    """One container with a ComfyUI, from its start to its end."""
+    """One container with a ComfyUI, from its start to its end; `warm_up` runs at each wake."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, warm_up: Work | None = None) -> None:
         self._app = app
         self._worker = comfy_worker(_told(), app, _told)
+        self._worker.warm_up = warm_up
         self._seat = ModalSeat()
 
     def boot(self) -> None:

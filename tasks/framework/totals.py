@@ -63,10 +63,16 @@ def tallies(final: Final) -> dict[Tally, float]:
     times = {WAIT: began - final.created}
     if final.started:
         times[RUN] = final.ended - final.started
-    times |= {f"{PART}{name}": seconds for name, seconds in final.kept.get(PARTS, {}).items()}
+    times |= _parts(final.kept.get(PARTS))
     # the clocks of two machines may differ
     told = {name: max(0.0, seconds) for name, seconds in times.items()}
     return {(final.state.value, name, bound(seconds)): seconds for name, seconds in told.items()}
+
+
+def _parts(kept: object) -> dict[str, float]:
+    """Return what a body kept as its times; what is none, under that name, is no error here."""
+    told = kept.items() if isinstance(kept, dict) else ()
+    return {f"{PART}{name}": float(each) for name, each in told if isinstance(each, int | float)}
 
 
 def bound(seconds: float) -> float:

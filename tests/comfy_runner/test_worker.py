@@ -79,8 +79,10 @@ def test_waking_starts_a_comfyui_that_died_and_leaves_a_live_one(worker: ComfyWo
     assert first is not None
     worker.wake()
     assert worker.server.pid == first
+    assert worker.device_name == "cpu"
     os.kill(first, signal.SIGKILL)
     assert worker.server.wait_exit(10)
+    assert worker.device_name == ""
     worker.wake()
     assert worker.server.alive
 

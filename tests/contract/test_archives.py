@@ -181,6 +181,15 @@ def test_times_that_bodies_have_kept_are_counted_by_their_names(archive: Archive
     }
 
 
+@pytest.mark.parametrize("kept", [5, ["wake"], {"wake": "long"}, {"wake": None}])
+def test_what_is_kept_as_times_and_is_none_is_not_counted(archive: Archive, kept: Any) -> None:
+    archive.put(final("a", kept={"times": kept}))
+
+    found = archive.totals("t")
+    assert sum(found.waits[State.SUCCEEDED].counts) == 1
+    assert found.parts == {}
+
+
 def test_each_run_is_counted_once_and_stays_counted(archive: Archive) -> None:
     for _ in range(3):
         archive.put(final("a"))
