@@ -136,8 +136,8 @@ def live(
 
 
 @pytest.mark.usefixtures("tasks")
-def test_no_life_breaks_our_code(keep: Callable[[], Kept]) -> None:
-    live(Code(), keep, 250 if keep is Kept.in_memory else 50)
+def test_no_life_breaks_our_code(keep_anywhere: Callable[[], Kept]) -> None:
+    live(Code(), keep_anywhere, 250 if keep_anywhere is Kept.in_memory else 50)
 
 
 @pytest.mark.slow

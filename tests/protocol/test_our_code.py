@@ -27,8 +27,8 @@ def assert_clean(name: str, keep: Callable[[], Kept], paths: int) -> None:
 
 
 @each_scenario
-def test_no_interleaving_breaks_our_code(name: str, keep: Callable[[], Kept]) -> None:
-    assert_clean(name, keep, 15 if keep is Kept.in_memory else 4)
+def test_no_interleaving_breaks_our_code(name: str, keep_anywhere: Callable[[], Kept]) -> None:
+    assert_clean(name, keep_anywhere, 15 if keep_anywhere is Kept.in_memory else 4)
 
 
 @pytest.mark.slow
