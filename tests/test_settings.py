@@ -164,6 +164,7 @@ def test_secrets_are_shown_nowhere() -> None:
     secret = {s.name: "hush-hush" for s in SETTINGS if s.secret}
     assert set(secret) == {
         "API_KEY",
+        "HF_TOKEN",
         "R2_ACCESS_KEY_ID",
         "R2_SECRET_ACCESS_KEY",
         "COMFYUI_API_KEY",
@@ -172,7 +173,7 @@ def test_secrets_are_shown_nowhere() -> None:
     secret["WEBHOOK_SECRET"] = "whsec_" + "hush" * 8
     found = Settings.from_environment(R2 | secret)
     assert "hush" not in repr(found)
-    assert [s.show(found) for s in SETTINGS if s.secret] == ["set"] * 5
+    assert [s.show(found) for s in SETTINGS if s.secret] == ["set"] * 6
     assert "hush" not in refused(API_KEY="hush hush")
 
 
