@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -19,6 +20,18 @@ PROGRAM = "modal_app.py"
 
 _KEPT_LINES = 400
 """How much of the output is searched for the cause of a failure: its end."""
+
+
+IDLE = dict.fromkeys(("GPU_MIN_CONTAINERS", "GPU_BUFFER_CONTAINERS", "API_MIN_CONTAINERS"), "0")
+
+
+def environment(target: Target, arguments: Sequence[str]) -> dict[str, str]:
+    """Return the environment of a Modal command line.
+
+    `modal run` brings up the whole app a second time, for one call: nothing of it stands by.
+    """
+    idle = IDLE if arguments[:1] == ("run",) else {}
+    return {**target.environ, **idle, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
 
 
 def modal(
@@ -40,7 +53,7 @@ def modal(
     with subprocess.Popen(
         [sys.executable, "-m", "modal", *arguments],
         cwd=PROJECT,
-        env={**target.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+        env=environment(target, arguments),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 import apps
+from commands.modal_cli import environment
+from commands.modal_target import Target
 from tests.commands.support import run
 
 
@@ -51,3 +53,12 @@ def test_half_a_bucket_is_refused_before_modal_is_asked() -> None:
     result = run("secrets", API_KEY="k", R2_BUCKET_NAME="outputs")
     assert result.exit_code == 1
     assert "R2 is half configured" in result.output
+
+
+def test_an_app_that_is_run_for_one_call_keeps_nothing_standing_by() -> None:
+    given = {"GPU_MIN_CONTAINERS": "3", "GPU_MAX_CONTAINERS": "4"}
+    target = Target(apps.DEFAULT, apps.load(), given)
+    called = environment(target, ("run", "modal_app.py::verify_setup"))
+    assert (called["GPU_MIN_CONTAINERS"], called["GPU_MAX_CONTAINERS"]) == ("0", "4")
+    deployed = environment(target, ("deploy", "modal_app.py"))
+    assert deployed["GPU_MIN_CONTAINERS"] == "3"
