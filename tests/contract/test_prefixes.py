@@ -73,6 +73,7 @@ def test_every_object_lies_under_the_prefix(s3_address: S3Address, tmp_path: Pat
 
 
 @pytest.mark.live
+@pytest.mark.slow
 def test_a_file_in_parts_lies_under_the_prefix_too(s3_address: S3Address, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.touch()

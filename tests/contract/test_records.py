@@ -90,7 +90,7 @@ def test_an_unusual_key_is_refused_everywhere(records: Records) -> None:
                 write(key, b"x")
 
 
-@pytest.mark.live
+@pytest.mark.slow
 def test_more_than_a_page_is_listed_to_its_end(records: Records) -> None:
     keys = [f"many/{n:04}" for n in range(1003)]
     with ThreadPoolExecutor(8) as pool:
