@@ -116,8 +116,7 @@ def add_model(*, source: str, app_file: Path | None, **facts: str | None) -> Non
     entry = _entry(source, **facts)
     with _refusals():
         entry |= _pinned(Model(**entry), settings.load())
-    text = target.file.read_text(encoding="utf-8")
-    _write(target.file, text, lambda: with_model(text, entry))
+    _write(target.file, lambda text: with_model(text, entry))
     click.echo(f"Next: python manage.py models pull{target.option}, or deploy the app anew.")
 
 
@@ -132,8 +131,7 @@ def remove_model(*, name: str, app_file: Path | None) -> None:
         there = ", ".join(found or [each.path for each in target.app.models]) or "none"
         many = "several models are called" if found else "there is no model"
         raise click.ClickException(f"{target.file}: {many} {name}; there are: {there}.")
-    text = target.file.read_text(encoding="utf-8")
-    _write(target.file, text, lambda: without_model(text, found[0]))
+    _write(target.file, lambda text: without_model(text, found[0]))
     kept = settings.load().models_place / found[0]
     if kept.is_file():
         click.echo(f"The file stays; remove it yourself if nothing else needs it: {kept}")
@@ -168,10 +166,11 @@ def _pinned(model: Model, known: Settings) -> dict[str, str]:
     return pinned | ({"sha256": sha256} if sha256 and not model.sha256 else {})
 
 
-def _write(file: Path, text: str, change: Callable[[], str]) -> None:
+def _write(file: Path, change: Callable[[str], str]) -> None:
     """Change an app's file, show how, and leave it as it was if it would be wrong."""
+    text = file.read_text(encoding="utf-8")
     try:
-        changed = change()
+        changed = change(text)
     except CannotEdit as error:
         raise click.ClickException(f"{file}: {error}") from error
     draft = file.with_name(f".{file.name}.draft")
@@ -182,6 +181,8 @@ def _write(file: Path, text: str, change: Callable[[], str]) -> None:
     except AppError as error:
         problems = "\n  ".join(error.problems)
         raise click.ClickException(f"{file} stays as it is:\n  {problems}") from error
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be changed: {error.strerror}") from error
     finally:
         draft.unlink(missing_ok=True)
     lines = difflib.unified_diff(text.splitlines(), changed.splitlines(), lineterm="", n=2)
@@ -228,6 +229,9 @@ def _refusals() -> Iterator[None]:
         yield
     except files.ModelsError as error:
         raise click.ClickException(printable(str(error))) from error
+    except OSError as error:
+        where = error.filename or "the models directory"
+        raise click.ClickException(f"{where}: {error.strerror or error}") from error
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -203,6 +205,33 @@ def test_a_revision_that_is_not_there_is_named(hub: Hub, tmp_path: Path) -> None
 def test_a_hub_that_is_away_is_told_after_a_few_tries(tmp_path: Path) -> None:
     with pytest.raises(PullFailed, match="the hub cannot be reached"):
         pull([in_repo()], tmp_path, access=access("http://127.0.0.1:9"))
+
+
+NARROW = """
+import resource, sys
+from pathlib import Path
+from apps import Model
+from comfy_runner.models import Access, ModelsError, pull
+resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+model = Model(folder="checkpoints", file="model.safetensors", repo="owner/name")
+try:
+    pull([model], Path(sys.argv[1]), access=Access(endpoint=sys.argv[2]))
+except ModelsError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_a_disk_that_is_full_midway_is_told_and_what_arrived_is_gone_on_with(
+    hub: Hub, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", NARROW, str(tmp_path), hub.url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "File too large" in done.stderr) == (1, True), done.stderr
+    assert under_their_names(tmp_path) == set()
+    hub.requests.clear()
+    pull([in_repo()], tmp_path, access=access(hub.url))
+    assert (tmp_path / "checkpoints" / "model.safetensors").read_bytes() == WEIGHTS
+    assert ranges(hub) == ["bytes=150000-"]
 
 
 def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
