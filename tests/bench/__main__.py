@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import overhead, queues, reading, redis_server, runner, validation
+from tests.bench import load, overhead, queues, reading, redis_server, runner, validation
 from tests.bench.celery_queue import CELERY
 from tests.bench.dramatiq_queue import DRAMATIQ
 from tests.bench.huey_queue import HUEY, HUEY_NO_FSYNC
@@ -18,30 +18,42 @@ PARTS = ("queues", "reading", "job", "runner", "validation")
 
 
 def main(parts: list[str]) -> None:
-    """Print the table, or the named parts of it."""
+    """Print the tables, or the named parts of them; `load` takes options of its own."""
+    if parts[:1] == ["load"]:
+        load.main(parts[1:])
+        return
     wanted = parts or list(PARTS)
     if unknown := set(wanted) - set(PARTS):
-        raise SystemExit(f"no such part: {', '.join(sorted(unknown))}; choose of {PARTS}")
+        known = (*PARTS, "load")
+        raise SystemExit(f"no such part: {', '.join(sorted(unknown))}; choose of {known}")
     print(f"Python {platform.python_version()}, {platform.system()}, milliseconds, medians.\n")
     print("| what | ours | the alternative | its | ours / its |")
     print("|---|---:|---|---:|---:|")
     if "queues" in wanted:
         against_queues()
     with tempfile.TemporaryDirectory() as place:
-        if "reading" in wanted:
-            for row in reading.rows(Path(place)):
-                say(*row)
-        if "job" in wanted:
-            small = overhead.measure(Path(place))
-            say("one small ComfyUI job", small.service, "ComfyUI driven bare", small.bare)
-        if "runner" in wanted:
-            for row in runner.measure(Path(place)):
-                say(*row)
-        if "validation" in wanted:
-            looked = validation.measure(Path(place))
-            what = f"looking at a workflow of {validation.NODES} nodes"
-            say(what, looked.ours, "asking ComfyUI", looked.comfyui)
-            say(f"{what}, the first time", looked.first, "asking ComfyUI", looked.comfyui)
+        on_comfyui(wanted, Path(place))
+    if not parts:
+        print()
+        load.main([])
+
+
+def on_comfyui(wanted: list[str], place: Path) -> None:
+    """Print what is measured of the records, of ComfyUI and of the runner."""
+    if "reading" in wanted:
+        for row in reading.rows(place):
+            say(*row)
+    if "job" in wanted:
+        small = overhead.measure(place)
+        say("one small ComfyUI job", small.service, "ComfyUI driven bare", small.bare)
+    if "runner" in wanted:
+        for row in runner.measure(place):
+            say(*row)
+    if "validation" in wanted:
+        looked = validation.measure(place)
+        what = f"looking at a workflow of {validation.NODES} nodes"
+        say(what, looked.ours, "asking ComfyUI", looked.comfyui)
+        say(f"{what}, the first time", looked.first, "asking ComfyUI", looked.comfyui)
 
 
 def against_queues() -> None:

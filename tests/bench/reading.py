@@ -35,11 +35,11 @@ def measure(place: Path) -> dict[str, tuple[float, float]]:
     """Return the median milliseconds with few and with many finished jobs, by what is read."""
     embedded.configure(settings.Settings(data_dir=place / "reading"))
     try:
-        _fill(0, FEW)
+        fill(0, FEW)
         for _ in range(ACTIVE):
             run_workflow.delay({})
         few = _medians(FEW)
-        _fill(FEW, MANY)
+        fill(FEW, MANY)
         many = _medians(MANY)
     finally:
         configure(None)
@@ -50,7 +50,7 @@ def measure_queue(place: Path) -> dict[str, tuple[float, float]]:
     """Return the median milliseconds of listings with few and with many jobs that wait."""
     embedded.configure(settings.Settings(data_dir=place / "waiting"))
     try:
-        _fill(0, FEW)
+        fill(0, FEW)
         _enqueue(ACTIVE)
         few = _listings()
         _enqueue(QUEUE - ACTIVE)
@@ -76,7 +76,8 @@ def _listings() -> dict[str, float]:
     }
 
 
-def _fill(first: int, last: int) -> None:
+def fill(first: int, last: int) -> None:
+    """Write the records of so many finished jobs of fifty users, every tenth of them failed."""
     protocol = runtime().protocol
     for n in range(first, last):
         final = Final(

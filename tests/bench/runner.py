@@ -42,7 +42,7 @@ Comparison = tuple[str, float, str, float]
 
 def measure(place: Path) -> Iterator[Comparison]:
     """Yield every comparison, each contender in turn on the same ComfyUI."""
-    with _comfyui(place) as server:
+    with comfyui_in(place) as server:
         ours, bare = _overhead(server)
         yield "one small prompt, its file not stored", ours, "ComfyUI driven bare", bare
         ours, in_line = _overlap(server, place)
@@ -52,7 +52,8 @@ def measure(place: Path) -> Iterator[Comparison]:
 
 
 @contextmanager
-def _comfyui(place: Path) -> Iterator[ComfyServer]:
+def comfyui_in(place: Path) -> Iterator[ComfyServer]:
+    """Run a ComfyUI with the nodes of the tests, whose files lie in `place`, during the block."""
     configured = settings.load(None)
     installation = find(
         comfyui_dir=configured.comfyui_dir, comfyui_python=configured.comfyui_python
