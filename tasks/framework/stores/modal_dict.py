@@ -53,7 +53,8 @@ class ModalDictStore:
     run ends; nothing else of the protocol asks for more than put-if-absent.
 
     Modal drops an entry that nobody reads or writes for seven days
-    (https://modal.com/docs/guide/dicts): `touch` reads those that are to last longer.
+    (https://modal.com/docs/guide/dicts), and whether a scan counts as reading is not documented:
+    what is to last longer has to be read by itself.
 
     Every method raises what Modal raises, once a transient error has stayed for `SECONDS`.
     """
@@ -103,14 +104,6 @@ class ModalDictStore:
             item for each in parts for item in self._items(each) if item[0].startswith(prefix)
         ]
         return iter([(key, _load(text)) for key, text in sorted(found)])
-
-    def touch(self, *prefixes: str) -> int:
-        """Read every record under the prefixes by itself, so that none lapses; return how many.
-
-        Whether a scan counts as reading is not documented.
-        """
-        keys = [key for prefix in prefixes for key, _ in self.scan(prefix)]
-        return sum(self._read(key) is not None for key in keys)
 
     # -- Modal -----------------------------------------------------------------------------
 

@@ -164,15 +164,6 @@ def test_a_dict_that_somebody_deleted_is_made_anew(forgetful: StandIn) -> None:
     assert store.add("job:1", SECOND) is True
 
 
-def test_touching_reads_each_record_by_itself(forgetful: StandIn) -> None:
-    store = forgetful.store()
-    for key in ("key:1", "key:2", "slot:1", "job:1"):
-        store.put(key, FIRST)
-    before = len(forgetful.server.requests("DictGet"))
-    assert store.touch("key:", "slot:") == 3
-    assert len(forgetful.server.requests("DictGet")) - before == 3
-
-
 @pytest.mark.parametrize("key", ["", "Job:1", "a-b:1", ":1", "x" * 31 + ":1"])
 def test_a_key_that_cannot_name_a_dict_is_refused(forgetful: StandIn, key: str) -> None:
     with pytest.raises(ValueError, match="lower-case"):
