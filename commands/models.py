@@ -69,15 +69,14 @@ def pull_models(*, app_file: Path | None, on: str) -> None:
         return
     known = settings.load()
     with _refusals(), _progress() as progress:
-        done = files.pull(
+        files.pull(
             target.app.models,
             known.models_place,
             access=files.Access(token=known.hf_token),
             report=lambda line: click.echo(printable(line)),
             progress=progress,
         )
-    count = len(done.present) + len(done.fetched)
-    click.echo(f"All {count} models of {target.app.name} are in {known.models_place}.")
+    click.echo(f"Every model that {target.app.name} names is in {known.models_place}.")
     _print_unused(target, known.models_place)
 
 

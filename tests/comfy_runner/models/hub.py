@@ -28,6 +28,8 @@ class Fault:
     """Break off after so many bytes of an answer."""
     drip: bool = False
     """Send ten bytes, then one now and then."""
+    silent: bool = False
+    """Send ten bytes, and then none."""
     status: int | None = None
     ignore_range: bool = False
     silent_on_length: bool = False
@@ -200,7 +202,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._send(body, fault)
 
     def _send(self, body: bytes, fault: Fault) -> None:
-        if fault.drip:
+        if fault.silent:
+            self._write(body[:10])
+            self.hub.done.wait(10)
+        elif fault.drip:
             self._write(body[:10])
             for byte in body[10:]:
                 if self.hub.done.wait(0.02):

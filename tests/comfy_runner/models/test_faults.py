@@ -5,13 +5,21 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from comfy_runner.models import ModelsError, PullFailed, pull
+from comfy_runner.models import Access, ModelsError, PullFailed, pull
 from comfy_runner.models.part import arriving
-from tests.comfy_runner.models.entries import WEIGHTS, access, at_url, in_repo, under_their_names
+from tests.comfy_runner.models.entries import (
+    QUICK,
+    WEIGHTS,
+    access,
+    at_url,
+    in_repo,
+    under_their_names,
+)
 from tests.comfy_runner.models.hub import TOKEN, Fault, Hub
 
 STORAGE = "/storage/"
@@ -65,6 +73,13 @@ def test_a_server_that_drips_is_given_up_like_a_silent_one(hub: Hub, tmp_path: P
     with pytest.raises(PullFailed, match="sends next to nothing, 3 times in a row"):
         pull([in_repo()], tmp_path, access=access(hub.url))
     assert under_their_names(tmp_path) == set()
+
+
+def test_a_server_that_falls_silent_is_asked_for_the_rest(hub: Hub, tmp_path: Path) -> None:
+    hub.faults = [Fault(silent=True)]
+    hasty = Access(endpoint=hub.url, patience=replace(QUICK, silence=0.2))
+    pull([in_repo()], tmp_path, access=hasty)
+    assert ranges(hub) == [None, "bytes=10-"]
 
 
 def test_a_server_that_is_overloaded_for_a_moment_is_asked_again(hub: Hub, tmp_path: Path) -> None:
