@@ -8,6 +8,7 @@ what it was deployed as. What each function does is imported where it does it.
 from __future__ import annotations
 
 import importlib.metadata
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -219,7 +220,7 @@ def _entry(task: str) -> Callable[..., None]:
         if message is not None:
             container.deliver(message)
             return
-        container.occur(task)
+        container.occur(task, time.time())
         if task == maintenance.tick.name:
             models_wanted.ensure(APPLICATION, pull_models.spawn)
 

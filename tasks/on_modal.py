@@ -26,7 +26,7 @@ from tasks.framework import configure as use
 from tasks.framework.archives.bucket import BucketArchive
 from tasks.framework.backends.modal import ModalBackend
 from tasks.framework.backends.modal_seat import ModalSeat, deliver
-from tasks.framework.scheduler import Scheduler
+from tasks.framework.scheduler import Scheduler, run_id_of
 from tasks.framework.stores.modal_dict import ModalDictStore
 from tasks.framework.task import find as find_task
 from tasks.framework.task import pool_of
@@ -35,7 +35,7 @@ from tasks.kept_secret import webhook_secrets
 from tasks.webhook import Courier
 from tasks.webhook_courier import courier
 
-TIMING = Timing(stale=30.0, grace=60.0, beat=1.0, report=1.0)
+TIMING = Timing(stale=30.0, grace=30.0, beat=1.0, report=1.0)
 """A write is a call over the network, and the clocks of two machines may differ by seconds."""
 
 GPU_CLASS = "ComfyRunner"
@@ -48,10 +48,17 @@ CLASSES = {ComfyWorker.pool: GPU_CLASS, f"{ComfyWorker.pool}-cpu": CPU_CLASS}
 """The classes whose containers hold a ComfyUI, by pool; every other task is a function."""
 
 
-def configure(chosen: Settings, app: App, *, hydrated: Mapping[str, Any] | None = None) -> Runtime:
+def configure(
+    chosen: Settings,
+    app: App,
+    *,
+    hydrated: Mapping[str, Any] | None = None,
+    hurried: bool = False,
+) -> Runtime:
     """Wire the framework to the records of the deployed `app`, in this process.
 
     `hydrated` are the handles that a container of the app has; elsewhere they are looked up.
+    `hurried` is for where somebody waits for the answer: the archive then gives up in seconds.
 
     Raises:
         SettingsError: there is no R2 bucket; finished records live there.
@@ -61,7 +68,7 @@ def configure(chosen: Settings, app: App, *, hydrated: Mapping[str, Any] | None 
         raise SettingsError([f"R2_BUCKET_NAME is not set; {remedy}"])
     protocol = Protocol(
         ModalDictStore(app.name),
-        BucketArchive(open_records(chosen, prefix=app.name)),
+        BucketArchive(open_records(chosen, prefix=app.name, hurried=hurried)),
         ModalBackend(app.name, classes=CLASSES, hydrated=hydrated or {}),
         time.time,
         pool_of,
@@ -171,13 +178,19 @@ class LightContainer:
         """Carry out one delivery in this thread, which is the main one."""
         deliver(message, self._seat)
 
-    @staticmethod
-    def occur(task: str, clock: Callable[[], float] = time.time) -> None:
-        """Send a scheduled task whose time has come: once, however often or late it is told."""
+    def occur(self, task: str, now: float) -> None:
+        """Carry out a scheduled task whose time has come: once, however often or late it is told.
+
+        It is sent as anybody would send it, and then carried out here at once: the container is
+        up, and a call that Modal refused or lost would cost the occurrence.
+        """
         declared = find_task(task)
         if declared.period is None:
             raise ValueError(f"task {task!r} has no period: it runs when it is sent")
-        Scheduler([(declared, declared.period)], clock).look()
+        Scheduler([(declared, declared.period)], lambda: now).look()
+        occurrence = declared.period.occurrence(now)
+        if occurrence is not None:
+            self.deliver({"id": run_id_of(declared, occurrence), "task": task})
 
 
 @cache

@@ -25,7 +25,7 @@ def application(app: App, *, threads: int, hydrated: Mapping[str, Any]) -> Bridg
     told = settings.load(None)
     waiting = min(told.max_streams, threads - QUICK)
     chosen = told.replace(max_streams=waiting)
-    on_modal.configure(chosen, app, hydrated=hydrated)
+    on_modal.configure(chosen, app, hydrated=hydrated, hurried=True)
     webhook_secrets(chosen.webhook_secret)  # an operator may ask for it before it is needed
     bucket = on_modal.bucket_of(chosen, app, hurried=True)
     most = chosen.max_request_megabytes * 2**20

@@ -47,7 +47,7 @@ class Scheduler:
 
     def _send(self, task: Task[..., Any], occurrence: str, expires: float) -> None:
         try:
-            task.apply_async(task_id=f"{task.name}@{occurrence}", expires=max(expires, 1.0))
+            task.apply_async(task_id=run_id_of(task, occurrence), expires=max(expires, 1.0))
         except Exception:  # one occurrence is lost; the next one must not be
             log.exception("%s could not be sent for %s", task.name, occurrence)
 
@@ -55,3 +55,8 @@ class Scheduler:
         while not self._over.is_set():
             again = self.look()
             self._over.wait(max(0.05, again - self._clock()))
+
+
+def run_id_of(task: Task[..., Any], occurrence: str) -> str:
+    """Return the id of the run that is an occurrence of a periodic task."""
+    return f"{task.name}@{occurrence}"

@@ -15,7 +15,7 @@ from tests.integration.service import colour, steps
 from tests.s3_server import S3Server
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(420)]
 
 Make = Callable[..., ModalStack]
 
@@ -79,7 +79,7 @@ def test_nothing_of_a_killed_container_lives_on(stack: ModalStack) -> None:
 
 
 def test_a_refused_spawn_loses_no_job(stack: ModalStack) -> None:
-    stack.modal.fault("FunctionMap", n=8, when="before", status=Status.RESOURCE_EXHAUSTED)
+    stack.modal.fault("FunctionMap", n=4, when="before", status=Status.RESOURCE_EXHAUSTED)
     answer = stack.call("POST", "/v1/jobs", json={"workflow": colour(0x0000FF)})
 
     assert answer.status_code in {202, 503}, answer.text
