@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import sys
 import time
@@ -15,6 +16,7 @@ from tasks.framework.archives.sqlite import SqliteArchive
 from tasks.framework.backends.local import LocalBackend
 from tasks.framework.backends.process import WorkerProcess
 from tasks.framework.records import Final
+from tasks.framework.stores import Store
 from tasks.framework.stores.sqlite import SqliteStore
 from tasks.framework.task import pool_of
 
@@ -70,16 +72,28 @@ def joined(group_id: str) -> None:
     note("joined", group_id)
 
 
-def enter(data: Path) -> LocalBackend:
+MODAL = "modal.json"
+"""The environment that leads to a Modal server, in the directory of a race on its Dicts."""
+
+
+def store_of(data: Path) -> Store:
+    """Return where the records are: on Modal if a file there says so."""
+    if not (data / MODAL).exists():
+        return SqliteStore(data / "tasks.db")
+    os.environ.update(json.loads((data / MODAL).read_text()))  # before modal is first imported
+    from tasks.framework.stores.modal_dict import ModalDictStore  # noqa: PLC0415
+
+    return ModalDictStore(data.name.replace("_", "-"))
+
+
+def enter(data: Path, store: Store | None = None) -> LocalBackend:
     """Configure this process; from here on it notes every ending that it brings about."""
     DATA[:] = [data]
     path = data / "tasks.db"
     backend = LocalBackend(path, data / "bells")
-    configure(
-        Runtime(
-            Protocol(SqliteStore(path), SqliteArchive(path), backend, time.time, pool_of, TIMING)
-        )
-    )
+    chosen = store or store_of(data)
+    protocol = Protocol(chosen, SqliteArchive(path), backend, time.time, pool_of, TIMING)
+    configure(Runtime(protocol))
     for ending in signals.ENDINGS.values():
         ending.connect(_note_ending)
     return backend

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from tasks.framework import Protocol, State, runtime
 from tasks.framework.backends.local import LocalBackend
 from tasks.framework.execute import execute
 from tasks.framework.tick import tick
+from tests.modal_stand_in import stand_in
 from tests.races import arena
 from tests.races.fighters import crowd_in, fight, queue_up, together
 
@@ -19,6 +21,22 @@ from tests.races.fighters import crowd_in, fight, queue_up, together
 @pytest.fixture
 def backend(tmp_path: Path) -> Iterator[LocalBackend]:
     yield arena.enter(tmp_path)
+    arena.leave()
+
+
+SLOW = pytest.param("modal", marks=[pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(300)])
+
+
+@pytest.fixture(params=["sqlite", SLOW])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalBackend]:
+    """Do as `backend`, also with the records in Modal's Dicts."""
+    if request.param == "sqlite":
+        yield arena.enter(tmp_path)
+    else:
+        with stand_in() as modal:
+            (tmp_path / arena.MODAL).write_text(json.dumps(modal.server.env()))
+            app = tmp_path.name.replace("_", "-")
+            yield arena.enter(tmp_path, modal.store(app))
     arena.leave()
 
 
@@ -42,9 +60,10 @@ def drain(backend: LocalBackend) -> None:
 
 
 def test_a_run_that_is_cancelled_finished_and_expired_at_once_ends_once(
-    backend: LocalBackend, tmp_path: Path
+    anywhere: LocalBackend, tmp_path: Path
 ) -> None:
-    runs = [arena.body.delay(0).id for _ in range(500)]
+    many = 100 if (tmp_path / arena.MODAL).exists() else 500
+    runs = [arena.body.delay(0).id for _ in range(many)]
     (tmp_path / "runs").write_text(" ".join(runs))
     with together(fight, tmp_path):
         pass
@@ -54,7 +73,7 @@ def test_a_run_that_is_cancelled_finished_and_expired_at_once_ends_once(
     told = arena.endings(runs)
     bodies = Counter(run_id for run_id, _ in arena.notes("start"))
     tick(protocol)
-    drain(backend)
+    drain(anywhere)
 
     for run_id, final in finals.items():
         assert final is not None
@@ -70,7 +89,7 @@ def test_a_run_that_is_cancelled_finished_and_expired_at_once_ends_once(
 
 
 def test_a_burst_is_accepted_up_to_the_limit_and_no_further(
-    backend: LocalBackend, tmp_path: Path
+    anywhere: LocalBackend, tmp_path: Path
 ) -> None:
     protocol = runtime().protocol
     seen = {0}
@@ -86,7 +105,7 @@ def test_a_burst_is_accepted_up_to_the_limit_and_no_further(
         f"slot:race.body:one:{n}" for n in range(5)
     }
 
-    drain(backend)
+    drain(anywhere)
     assert {run_id: ["succeeded"] for run_id in accepted} == arena.endings(accepted)
     assert left(protocol) == []
 
