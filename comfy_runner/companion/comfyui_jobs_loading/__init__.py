@@ -40,8 +40,11 @@ class Loading:
     `running` tells which prompt is being run, if there is one.
     """
 
-    def __init__(self, running: Callable[[], str | None]) -> None:
+    def __init__(
+        self, running: Callable[[], str | None], clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self._running = running
+        self._clock = clock
         self._depth = threading.local()
         self._seconds: dict[str, float] = {}
 
@@ -63,13 +66,13 @@ class Loading:
     def _counted(self) -> Iterator[None]:
         depth = getattr(self._depth, "value", 0)
         self._depth.value = depth + 1
-        began = time.perf_counter()
+        began = self._clock()
         try:
             yield
         finally:
             self._depth.value = depth
             if depth == 0:
-                self._count(time.perf_counter() - began)
+                self._count(self._clock() - began)
 
     def _count(self, seconds: float) -> None:
         prompt_id = self._running()
