@@ -7,6 +7,8 @@ from pathlib import Path
 
 import grpclib.server
 from aiohttp import web
+from grpclib.protocol import H2Protocol
+from modal_proto import api_grpc
 
 from tests.local_modal.apps import Apps
 from tests.local_modal.calls import Calls
@@ -24,6 +26,25 @@ from tests.local_modal.volumes import Volumes
 from tests.local_modal.web_gateway import LARGEST_BODY, WebGateway
 
 STOP_SECONDS = 10.0
+
+
+class GrpcServer(grpclib.server.Server):
+    """A server that can hang up on its clients, as asyncio's own can from Python 3.13 on."""
+
+    def __init__(self, service: api_grpc.ModalClientBase) -> None:
+        super().__init__([service])
+        self._protocols: list[H2Protocol] = []
+
+    def _protocol_factory(self) -> H2Protocol:
+        made = super()._protocol_factory()
+        self._protocols.append(made)
+        return made
+
+    def hang_up(self) -> None:
+        """Close every connection; the loop has to go round once more."""
+        for each in self._protocols:
+            if hasattr(each, "connection"):  # not so before it is made
+                each.connection.close()
 
 
 class ControlPlane:
@@ -52,11 +73,10 @@ class ControlPlane:
             ],
         )
         self._runners: list[web.AppRunner] = []
-        self._grpc: grpclib.server.Server | None = None
+        self._grpc = GrpcServer(self.switchboard.service())
 
     async def start(self) -> None:
         """Listen on free ports of loopback."""
-        self._grpc = grpclib.server.Server([self.switchboard.service()])
         await self._grpc.start("127.0.0.1", 0)
         server = self._grpc._server  # grpclib tells the port nowhere else
         assert isinstance(server, asyncio.Server)
@@ -82,13 +102,14 @@ class ControlPlane:
         self.state.stop_background()
         for runner in self._runners:
             await runner.cleanup()
-        if self._grpc is not None:
-            self._grpc.close()
+        self._grpc.close()
         rest = asyncio.all_tasks() - {asyncio.current_task()}
         for each in rest:
             each.cancel()
         if rest:
             await asyncio.wait(rest, timeout=STOP_SECONDS)
+        self._grpc.hang_up()
+        await asyncio.sleep(0)
         for link in self.state.links:
             link.unlink(missing_ok=True)
 

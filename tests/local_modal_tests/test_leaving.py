@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 
+import modal
 import pytest
 import requests
 
@@ -20,10 +23,11 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLED = f"""
-import time
+import sys, time
+from pathlib import Path
 from tests.local_modal import LocalModal
 from tests.local_modal_tests.orders import at_work, spawn
-with LocalModal(secrets={SECRETS!r}) as local, local.as_env_client():
+with LocalModal(secrets={SECRETS!r}, workdir=Path(sys.argv[1])) as local, local.as_env_client():
     local.deploy("sample.py", cwd={str(APPS)!r})
     task = at_work(local, spawn(sleep=600))
     print(task.proc.pid, flush=True)
@@ -59,8 +63,21 @@ def test_a_test_that_fails_leaves_no_container_thread_port_or_file() -> None:
         requests.get(local.web_url("web"), timeout=5)
 
 
-def test_a_test_run_that_is_killed_leaves_no_container() -> None:
-    with subprocess.Popen([sys.executable, "-c", KILLED], cwd=ROOT, stdout=subprocess.PIPE) as run:
+def test_a_client_still_connected_is_hung_up_on() -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with LocalModal() as local:
+            client = local.client()
+            modal.Dict.from_name("jobs", create_if_missing=True, client=client).put("a", 1)
+        del local
+        gc.collect()
+    client.__exit__(None, None, None)  # type: ignore[no-untyped-call] # so in its stubs
+    assert [str(each.message) for each in seen] == []
+
+
+def test_a_test_run_that_is_killed_leaves_no_container(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as run:
         assert run.stdout is not None
         pid = int(run.stdout.readline())
         run.send_signal(signal.SIGKILL)
