@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -115,10 +114,15 @@ def link(settings: Settings, tmp_path: Path) -> str:
     return bucket.url(KEY, ttl_seconds=60)
 
 
+def open_files() -> Iterator[str]:
+    for each in list(Path("/proc/self/fd").iterdir()):
+        with suppress(FileNotFoundError):  # closed while we look
+            yield str(each.readlink())
+
+
 def wait_until_nobody_reads_from(directory: Path) -> None:
     for _ in range(200):
-        opened = [os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()]
-        if not any(each.startswith(str(directory)) for each in opened):
+        if not any(each.startswith(str(directory)) for each in open_files()):
             return
         time.sleep(0.05)
     pytest.fail("the file is still open for readers who have gone")
