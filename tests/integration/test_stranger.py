@@ -184,8 +184,8 @@ def test_a_stranger_sends_a_picture_follows_the_job_and_is_told_of_its_end(stack
         check_what_was_asked(line.requests)
         ended = stranger.checked("Job", told[-1][1])
         assert ended["status"] == "completed", ended
-        (link,) = (each["url"] for each in ended["outputs"] if each["node_id"] == "save")
-        file = requests.get(link, timeout=10)
+        (output,) = (each for each in ended["outputs"] if each["node_id"] == "save")
+        file = requests.get(output["url"], timeout=10)
 
     names = [name for name, _ in told]
     assert (names[0], names[-1]) == ("snapshot", "end")
@@ -193,6 +193,7 @@ def test_a_stranger_sends_a_picture_follows_the_job_and_is_told_of_its_end(stack
     assert stranger.checked("Job", told[0][1])["status"] in {"queued", "running"}
     assert len([each for each in names if each == "snapshot"]) == 1, "the stream began anew"
     assert file.headers["Content-Type"] == "image/png"
+    assert hashlib.sha256(file.content).hexdigest() == output["sha256"]
     saved = Image.open(io.BytesIO(file.content))
     assert (saved.format, saved.size) == ("PNG", (16, 16))
     assert saved.convert("RGB").getpixel((0, 0)) == INVERTED
