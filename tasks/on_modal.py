@@ -6,6 +6,7 @@ import shlex
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -187,10 +188,13 @@ class LightContainer:
         declared = find_task(task)
         if declared.period is None:
             raise ValueError(f"task {task!r} has no period: it runs when it is sent")
-        Scheduler([(declared, declared.period)], lambda: now).look()
         occurrence = declared.period.occurrence(now)
-        if occurrence is not None:
-            self.deliver({"id": run_id_of(declared, occurrence), "task": task})
+        if occurrence is None:  # Modal is late by more than is made good, or somebody wants it now
+            occurrence = f"{datetime.fromtimestamp(now, UTC):now-%Y%m%dT%H%M}"
+            declared.apply_async(task_id=run_id_of(declared, occurrence))
+        else:
+            Scheduler([(declared, declared.period)], lambda: now).look()
+        self.deliver({"id": run_id_of(declared, occurrence), "task": task})
 
 
 @cache

@@ -11,7 +11,7 @@ from comfy_runner.bucket.s3_client import S3Address
 from comfy_runner.install import find
 from tests.integration.processes import children, command_of
 from tests.integration.service import KEY, NODES, ROOT, Service
-from tests.local_modal import LocalModal
+from tests.local_modal import Container, LocalModal
 from tests.waiting import eventually
 
 APP = "e2e"
@@ -67,12 +67,21 @@ class ModalStack(Service):
         """Return the input files that lie in the directories of workers."""
         return list(self.data.glob("containers/comfy-*/input/*/*"))
 
+    def worker(self) -> Container:
+        """Return a worker container that takes jobs, once there is one."""
+
+        def look() -> Container | None:
+            tasks = self.modal.tasks("ComfyRunner")
+            return next((each for each in tasks if not (each.stopping or each.exited)), None)
+
+        return eventually(look)
+
     def comfyui(self) -> int:
         """Return the id of the first worker container's ComfyUI, once it runs."""
 
         def look() -> int | None:
-            running = [task.proc for task in self.modal.tasks("ComfyRunner") if task.proc]
-            found = [child for process in running for child in children(process.pid)]
+            running = [self.worker().proc]
+            found = [child for process in running if process for child in children(process.pid)]
             return next((pid for pid in found if "main.py" in command_of(pid)), None)
 
         return eventually(look)
