@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import Any
 
@@ -86,5 +86,7 @@ def serve_http(
         stopping.set()
         server.task_dispatcher.shutdown(timeout=STOP_SECONDS)
         # Closed by its own thread: a descriptor closed under select() could be somebody else's.
-        server.trigger.pull_trigger(lambda: close_all(connections, ignore_all=True))
+        # Woken by something else just now, it may have closed the very one that wakes it.
+        with suppress(OSError):
+            server.trigger.pull_trigger(lambda: close_all(connections, ignore_all=True))
         thread.join(STOP_SECONDS)
