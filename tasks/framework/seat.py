@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 import uuid
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
+
+from tasks.framework.errors import Interrupted
 
 
 class Seat:
@@ -39,3 +42,29 @@ class Seat:
     def armed(self) -> AbstractContextManager[object]:
         """Allow interruption while the context is open."""
         return contextlib.nullcontext()
+
+
+class MainThreadSeat(Seat):
+    """A seat in a process's main thread: signals interrupt its body, where it is armed."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+        self._main = threading.get_ident()
+        self._armed = False
+
+    @contextlib.contextmanager
+    def armed(self) -> Iterator[None]:
+        """Allow interruption; at once if the process is to stop already."""
+        self._armed = True
+        try:
+            if self.stopping:
+                raise Interrupted("stopping")
+            yield
+        finally:
+            self._armed = False
+
+    def break_off(self, reason: str) -> None:
+        """Raise `Interrupted`, if a body may be interrupted now; for handlers of signals."""
+        if self._armed:
+            self._armed = False  # once: what cleans up behind it is not to be cut short
+            raise Interrupted(reason)

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from types import FrameType
 
 from tasks.framework.backends import Json
-from tasks.framework.errors import Interrupted
 from tasks.framework.execute import execute
-from tasks.framework.seat import Seat
+from tasks.framework.seat import MainThreadSeat, Seat
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ OURS = signal.SIGUSR2
 """With it the pacemaker's thread interrupts the body; Modal does not use it."""
 
 
-class ModalSeat(Seat):
+class ModalSeat(MainThreadSeat):
     """Interrupts a body by signals: its own, and the two with which Modal raises exceptions.
 
     Those could be raised between any two lines, so during a delivery they are only heard where
@@ -41,8 +40,6 @@ class ModalSeat(Seat):
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
-        self._main = threading.get_ident()
-        self._armed = False
         self._heard: set[int] = set()
 
     @contextlib.contextmanager
@@ -70,26 +67,13 @@ class ModalSeat(Seat):
         log.critical("container %s ends itself: its run was told to stop and did not", self.name)
         os._exit(70)
 
-    @contextlib.contextmanager
-    def armed(self) -> Iterator[None]:
-        """Allow interruption; at once if Modal has asked for it already."""
-        self._armed = True
-        try:
-            if self.stopping:
-                raise Interrupted("stopping")
-            yield
-        finally:
-            self._armed = False
-
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame
         if number != OURS:
             self._heard.add(number)
             self.stopping = True
             self.redelivered = self.redelivered or number == LEAVING
-        if self._armed:
-            self._armed = False  # once: what cleans up behind it is not to be cut short
-            raise Interrupted(signal.Signals(number).name)
+        self.break_off(signal.Signals(number).name)
 
     def _pass_on(self) -> None:
         """Raise what was heard, through the handlers that are in place again."""

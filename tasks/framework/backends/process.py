@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import select
 import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from types import FrameType
 
 from tasks.framework.backends.doorbell import Doorbell
@@ -19,7 +16,7 @@ from tasks.framework.errors import Interrupted
 from tasks.framework.execute import execute
 from tasks.framework.heartbeat import Pacemaker
 from tasks.framework.runtime import runtime
-from tasks.framework.seat import Seat
+from tasks.framework.seat import MainThreadSeat
 from tasks.framework.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -28,7 +25,7 @@ IDLE_SECONDS = 5.0
 """How often an idle worker looks without having been woken: a net, not the mechanism."""
 
 
-class WorkerProcess(Seat):
+class WorkerProcess(MainThreadSeat):
     """The seat of a process's main thread, where a body is interrupted by a signal.
 
     SIGTERM and SIGINT stop the process: the run in progress is handed back. SIGUSR1 is its own:
@@ -40,8 +37,6 @@ class WorkerProcess(Seat):
         super().__init__(name)
         self._backend, self._pool = backend, pool
         self._supervised = supervised
-        self._main = threading.get_ident()
-        self._armed = False
         self._bell = Doorbell(backend.bells, name)
         self._nudged = Doorbell(backend.nudges, name)
 
@@ -110,32 +105,16 @@ class WorkerProcess(Seat):
         log.critical("worker %s ends itself: its run was told to stop and did not", self.name)
         os._exit(70)
 
-    @contextlib.contextmanager
-    def armed(self) -> Iterator[None]:
-        """Allow interruption; at once if the process is stopping already."""
-        self._armed = True
-        try:
-            if self.stopping:
-                raise Interrupted("stopping")
-            yield
-        finally:
-            self._armed = False
-
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self.stopping = True
         self._bell.ring()
         self._nudged.ring()
-        self._raise("stopping")
+        self.break_off("stopping")
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self._raise("interrupted")
-
-    def _raise(self, reason: str) -> None:
-        if self._armed:
-            self._armed = False  # once: what cleans up behind it is not to be cut short
-            raise Interrupted(reason)
+        self.break_off("interrupted")
 
 
 def _is_at_end(pipe: int) -> bool:
