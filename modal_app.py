@@ -267,12 +267,13 @@ def pull_models() -> None:
     _log()
     on_modal.light_container(APPLICATION, _handles)
     try:
-        pull_for_modal(APPLICATION.to_json(), directory=Path(MODELS), kept=volume.commit)
+        try:
+            pull_for_modal(APPLICATION.to_json(), directory=Path(MODELS), kept=volume.commit)
+        finally:
+            volume.commit()  # what is arriving still is gone on with by the next
     except BaseException:
         models_wanted.note_failed(APPLICATION)
         raise
-    finally:
-        volume.commit()  # what is arriving still is gone on with by the next
     models_wanted.note_done(APPLICATION)
 
 
