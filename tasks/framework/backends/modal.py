@@ -27,6 +27,9 @@ CANNOT_TELL = (
     exception.ConnectionError,
     exception.AuthError,
     exception.PermissionDeniedError,
+    exception.ConflictError,
+    exception.DataLossError,
+    exception.UnimplementedError,
     exception.ClientClosed,
     StreamTerminatedError,
 )

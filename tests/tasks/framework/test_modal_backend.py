@@ -203,12 +203,22 @@ def test_a_call_whose_result_has_lapsed_is_over(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("status", "times"),
+    [
+        (Status.UNAVAILABLE, 4),  # which Modal's client asks for again, three times
+        (Status.ABORTED, 1),
+        (Status.FAILED_PRECONDITION, 1),
+        (Status.DATA_LOSS, 1),
+        (Status.UNIMPLEMENTED, 1),
+    ],
+)
 def test_while_modal_cannot_be_asked_a_call_is_taken_for_alive(
-    contract: ContractApp, backend: ModalBackend
+    contract: ContractApp, backend: ModalBackend, status: Status, times: int
 ) -> None:
     call = send(backend)
     backend.cancel(call)
-    contract.server.fault("FunctionGetOutputs", n=4)
+    contract.server.fault("FunctionGetOutputs", n=times, status=status)
     assert backend.alive(call)
     assert not backend.alive(call)
 
