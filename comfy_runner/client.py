@@ -151,6 +151,10 @@ class ComfyClient:
         response = self._send("GET", f"/comfyui_jobs/{question}", timeout=LOOK_SECONDS)
         return None if response.status_code == 404 else self._json(self._accepted(response))
 
+    def reseed(self) -> None:
+        """Have our companion node give ComfyUI's random numbers new seeds."""
+        self._accepted(self._send("POST", "/comfyui_jobs/seeds"))
+
     def connect(self, client_id: str) -> EventStream:
         """Return the events addressed to `client_id`, from now on.
 

@@ -143,7 +143,9 @@ class ComfyWorker(Worker):
             with self.awakening.measure(WAKE):
                 if self.server.hidden and self.fell_back is None:
                     self._show_gpu()
-                if not self.server.alive:
+                if self.server.alive:
+                    self._reseed()
+                else:
                     self._start()
             self._warm_up()
         if self._watch is not None:
@@ -226,6 +228,16 @@ class ComfyWorker(Worker):
             give_gpu(self.server.url, seconds=GPU_SECONDS if self._gpu_expected else 0.0)
         except ComfyUnavailable as error:
             self._fall_back(error.message)
+
+    def _reseed(self) -> None:
+        """Tell this ComfyUI's random numbers apart from those of others with the same memory."""
+        from comfy_runner.client import ComfyClient  # noqa: PLC0415 - as in __init__
+
+        try:
+            with ComfyClient(self.server.url) as client:
+                client.reseed()
+        except ComfyUnavailable as error:  # it has seeds; they may only be those of others, too
+            logger.warning("random numbers keep the seeds of the memory snapshot: %s", error)
 
     def _fall_back(self, reason: str, log: Sequence[str] = ()) -> None:
         logger.warning("no use is made of a memory snapshot: %s", reason)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import random
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -91,6 +92,18 @@ async def rules(classes: dict[str, type]) -> dict[str, bool]:
     finally:
         del classes[PROBE]
     return found
+
+
+def reseed(modules: Mapping[str, Any] = sys.modules) -> None:
+    """Give every source of random numbers a seed of its own.
+
+    All processes that are restored from one memory snapshot have the same otherwise.
+    """
+    random.seed()
+    if "numpy" in modules:
+        modules["numpy"].random.seed()
+    if "torch" in modules:
+        modules["torch"].seed()  # that of a GPU too
 
 
 class _Probe:
@@ -209,7 +222,12 @@ def _add_routes() -> None:
     async def tell_typing(_request: Any) -> Any:
         return web.json_response({"rules": await rules(classes), "classes": typing(classes)})
 
+    async def take_seeds(_request: Any) -> Any:
+        reseed()
+        return web.json_response({})
+
     server.routes.get(f"{PATH}/state")(tell_state)
+    server.routes.post(f"{PATH}/seeds")(take_seeds)
     server.routes.get(f"{PATH}/validators")(tell_validators)
     server.routes.get(f"{PATH}/typing")(tell_typing)
 
