@@ -203,7 +203,8 @@ def said_to(server: Server, request: bytes) -> bytes:
         suppress(ConnectionError),  # it need not hear all of what it refuses
     ):
         connection.sendall(request)
-        connection.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # it may have hung up already, with its answer on the way
+            connection.shutdown(socket.SHUT_WR)
         for part in iter(lambda: connection.recv(65536), b""):
             answer += part
     return answer
