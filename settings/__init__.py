@@ -88,7 +88,7 @@ class Settings:
     )
     api_max_containers: int = kinds.number(10, 1, 1000, "containers", "API containers at most")
     api_min_containers: int = kinds.number(
-        0, 0, 1000, "containers", "API containers always kept warm"
+        1, 0, 1000, "containers", "API containers always kept warm"
     )
     data_dir: Path = kinds.path(
         Path(".data"), "Everything that this machine keeps: jobs, files, keys"
