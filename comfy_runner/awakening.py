@@ -41,6 +41,7 @@ class Awakening:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._spans: dict[str, Span] = {}
+        self._charged = True
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
@@ -50,6 +51,12 @@ class Awakening:
             yield
         finally:
             self._spans[name] = Span(began, self._clock())
+            self._charged = False
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """How long each part of the newest start took."""
+        return {name: span.ended - span.began for name, span in self._spans.items()}
 
     def charge(self, submitted: float, started: float) -> Mapping[str, float]:
         """Return the seconds between the two moments (since 1970) that went into the start.
@@ -60,7 +67,9 @@ class Awakening:
         """
         waited = Span(submitted, started)
         none = Span(NOTHING, NOTHING)
-        boot, wake, warm_up = (self._spans.pop(name, none) for name in (BOOT, WAKE, WARM_UP))
+        known = {} if self._charged else self._spans
+        self._charged = True
+        boot, wake, warm_up = (known.get(name, none) for name in (BOOT, WAKE, WARM_UP))
         # a boot inside of the wake is part of it: ComfyUI had to be started anew
         awake = wake.shared(waited) + boot.shared(waited) - boot.common(wake).shared(waited)
         told = {WAKE: awake, WARM_UP: warm_up.shared(waited)}

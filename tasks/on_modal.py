@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import settings
@@ -18,6 +17,7 @@ from comfy_runner.bucket import Bucket, open_bucket, open_records
 from comfy_runner.bucket.late import LateBucket
 from comfy_runner.install import find
 from comfy_runner.media import Policy
+from comfy_runner.read_ahead import ReadAhead
 from comfy_runner.work import Work
 from comfy_runner.worker import ComfyWorker
 from settings import Settings, SettingsError
@@ -109,7 +109,7 @@ def comfy_worker(chosen: Settings, app: App, load: Callable[[], Settings]) -> Co
         arguments=shlex.split(chosen.comfyui_arguments),
         start_timeout=chosen.comfyui_start_timeout_seconds,
         keep_metadata=chosen.comfyui_metadata == "keep",
-        models_dir=Path(chosen.models_dir) if chosen.models_dir else None,
+        models_dir=chosen.models_dir,
         snapshot=app.snapshot == "cpu" and chosen.comfyui_device == "gpu",
         on_catalog=lambda catalog: catalogue.publish(catalog, bucket),
     )
@@ -123,6 +123,7 @@ class ComfyContainer:
         self._worker = comfy_worker(_told(), app, _told)
         self._worker.warm_up = warm_up
         self._seat = ModalSeat()
+        self._read_ahead = ReadAhead([])
 
     def boot(self) -> None:
         """Start what becomes part of a memory snapshot; nothing of it knows a secret.
@@ -140,11 +141,18 @@ class ComfyContainer:
         """
         try:
             configure(_told(), self._app, hydrated=hydrated).adopt(self._worker)
+            self._begin_reading()
             self._worker.wake()
             self._worker.billing = self._billing()
         except BaseException:  # Modal calls no exit hook for a start that failed
             self.close()
             raise
+
+    def _begin_reading(self) -> None:
+        """Read the app's `warm` models from the volume while ComfyUI takes its GPU."""
+        models = _told().models_place
+        self._read_ahead = ReadAhead([models / path for path in self._app.warm])
+        self._read_ahead.start()
 
     def _billing(self) -> Billing:
         """Return what this container computes on, which may be another GPU than the first."""
@@ -156,9 +164,13 @@ class ComfyContainer:
         return Billing(gpu, app.price_of(gpu))
 
     def told(self) -> dict[str, Any]:
-        """Return what this container computes on."""
-        billing = self._worker.billing
-        return {"gpu": billing.gpu if billing else None}
+        """Return what this container computes on, and how its start went, in seconds."""
+        billing, seconds = self._worker.billing, self._worker.awakening.seconds
+        return {
+            "gpu": billing.gpu if billing else None,
+            **{f"{part}_seconds": round(took, 2) for part, took in seconds.items()},
+            "snapshot": self._worker.fell_back or self._app.snapshot,
+        }
 
     def deliver(self, message: Mapping[str, Any]) -> None:
         """Carry out one delivery in this thread, which is the main one."""
@@ -166,6 +178,7 @@ class ComfyContainer:
 
     def close(self) -> None:
         """Stop ComfyUI. Idempotent."""
+        self._read_ahead.stop()
         self._worker.close()
 
 

@@ -23,6 +23,7 @@ snapshot = "cpu"
 allowed_gpus = ["H100"]
 cpu_jobs = true
 warm_up = "text_to_image"
+warm = ["checkpoints/gone.safetensors"]
 [prices]
 CPU = {PRICE}
 """
@@ -46,6 +47,7 @@ def test_a_cold_start_is_told_by_its_parts_and_charged_to_the_first_job(
     stack: ModalStack,
 ) -> None:
     job = stack.completed(stack.submit(steps(3, 0.2)))
+    assert "gone.safetensors cannot be read ahead" in stack.modal.logs("ComfyRunner")
     told = {name: value or 0.0 for name, value in job["timings"].items()}
     assert sum(told.values()) == pytest.approx(whole(job), abs=ROUNDED)
     assert told["wake"] > 1.0
