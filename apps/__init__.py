@@ -43,8 +43,7 @@ def load(path: Path | str = DEFAULT) -> App:
     Raises:
         AppError: the file cannot be read, or says what it must not; all of it at once.
     """
-    # Containers get their app as JSON: only who reads a file needs marshmallow.
-    from apps.schema import check  # noqa: PLC0415 - see above
+    from apps.schema import check  # noqa: PLC0415 - only who reads a file needs marshmallow
 
     document = _read(Path(path))
     found, problems = check(document)

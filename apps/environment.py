@@ -47,7 +47,6 @@ def container_environment(app: App, environ: Mapping[str, str]) -> dict[str, str
         **chosen,
         **_of_app(app),
         APP: app.to_json(),
-        "DATA_DIR": "/tmp/comfyui-jobs",  # noqa: S108 - a container's own disk
         "COMFYUI_DIR": CHECKOUT,
         "MODELS_DIR": MODELS,
     }

@@ -14,8 +14,8 @@ def _join() -> dict[str, type]:
     """Add our routes if this is a ComfyUI, and return our nodes: none."""
     server = getattr(sys.modules.get("server"), "PromptServer", None)
     if server is not None:
-        from memory_snapshot_helper.hiding import curtain  # noqa: PLC0415 - ComfyUI alone
-        from memory_snapshot_helper.routes import add_routes  # noqa: PLC0415 - likewise
+        from memory_snapshot_helper.hiding import curtain
+        from memory_snapshot_helper.routes import add_routes
 
         add_routes(server.instance, curtain)
     return {}

@@ -15,7 +15,7 @@ def main() -> None:
     package = ModuleType("memory_snapshot_helper")
     package.__path__ = [str(Path(__file__).resolve().parent)]
     sys.modules.setdefault("memory_snapshot_helper", package)
-    from memory_snapshot_helper.hiding import curtain, hide_when_imported  # noqa: PLC0415
+    from memory_snapshot_helper.hiding import curtain, hide_when_imported
 
     if os.environ.get(SWITCH) != "1":
         return

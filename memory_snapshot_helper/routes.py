@@ -23,7 +23,7 @@ Handler = Callable[[Any], Awaitable[Any]]
 
 def add_routes(server: Any, curtain: Curtain) -> None:
     """Add `POST /cuda/set_device` to ComfyUI's `PromptServer`, once."""
-    from aiohttp import web  # noqa: PLC0415 - ComfyUI has it; whoever imports this may not
+    from aiohttp import web
 
     if any(getattr(route, "path", None) == PATH for route in server.routes):
         return  # loaded from two places; a route that is there twice would end ComfyUI

@@ -51,8 +51,7 @@ def open_bucket(settings: Settings, prefix: str = "", *, hurried: bool = False) 
     """
     prefix = _prefix(prefix)
     if settings.r2_bucket_name is not None:
-        # A web process whose files are on this disk never loads boto3.
-        from comfy_runner.bucket.s3 import S3Bucket  # noqa: PLC0415
+        from comfy_runner.bucket.s3 import S3Bucket  # noqa: PLC0415 (it loads boto3)
 
         address = _address(settings, settings.r2_bucket_name, prefix)
         patience = _patience(hurried=hurried)
@@ -72,7 +71,7 @@ def open_records(settings: Settings, prefix: str, *, hurried: bool = False) -> R
     """
     prefix = _prefix(prefix)
     if settings.r2_bucket_name is not None:
-        from comfy_runner.bucket.s3_records import S3Records  # noqa: PLC0415 (as above)
+        from comfy_runner.bucket.s3_records import S3Records  # noqa: PLC0415 (it loads boto3)
 
         address = _address(settings, settings.r2_bucket_name, prefix)
         return S3Records(address, patience=_patience(hurried=hurried))

@@ -74,7 +74,7 @@ async def rules(classes: dict[str, type]) -> dict[str, bool]:
     """
     found = {}
     try:
-        from comfy_execution.validation import (  # type: ignore[import-not-found]  # noqa: PLC0415
+        from comfy_execution.validation import (
             validate_node_input,
         )
 
@@ -83,7 +83,7 @@ async def rules(classes: dict[str, type]) -> dict[str, bool]:
         logging.debug("comfyui_jobs: cannot ask how types are compared", exc_info=True)
     classes[PROBE] = _Probe
     try:
-        from execution import validate_inputs  # type: ignore[import-not-found]  # noqa: PLC0415
+        from execution import validate_inputs
 
         prompt = {"1": {"class_type": PROBE, "inputs": {"choice": "neither"}}}
         found["choices"] = not (await validate_inputs(PROBE, prompt, "1", {}))[0]
@@ -133,7 +133,7 @@ def _runs(frame: Any) -> bool:
 def _check_of(node: type) -> Callable[..., Any] | None:
     """Return what ComfyUI would call to have the class check its inputs."""
     try:
-        from comfy_api.internal import (  # type: ignore[import-not-found]  # noqa: PLC0415
+        from comfy_api.internal import (
             _ComfyNodeInternal,
             first_real_override,
         )
@@ -204,9 +204,9 @@ def _join() -> dict[str, type]:
 
 def _add_routes() -> None:
     """Add our routes to ComfyUI's; its other answers stay as they are."""
-    import nodes  # type: ignore[import-not-found]  # noqa: PLC0415 (only inside ComfyUI)
-    from aiohttp import web  # noqa: PLC0415
-    from server import PromptServer  # type: ignore[import-not-found]  # noqa: PLC0415
+    import nodes
+    from aiohttp import web
+    from server import PromptServer
 
     server = PromptServer.instance
     classes = nodes.NODE_CLASS_MAPPINGS

@@ -109,8 +109,8 @@ def _join() -> dict[str, type]:
 
 
 def _begin() -> None:
-    from aiohttp import web  # noqa: PLC0415 (only inside ComfyUI)
-    from server import PromptServer  # type: ignore[import-not-found]  # noqa: PLC0415
+    from aiohttp import web
+    from server import PromptServer
 
     server = PromptServer.instance
     if any(getattr(route, "path", None) == PATH for route in server.routes):

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-import comfy.utils  # type: ignore[import-not-found]
+import comfy.utils
 import torch
 
 from . import faults  # noqa: TID252 (ComfyUI gives this package a name of its own)

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-import comfy.utils  # type: ignore[import-not-found]
-import folder_paths  # type: ignore[import-not-found]
+import comfy.utils
+import folder_paths
 import torch
 from PIL import Image
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-import folder_paths  # type: ignore[import-not-found]
+import folder_paths
 import torch
 
 

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from aiohttp import web
-from server import PromptServer  # type: ignore[import-not-found]
+from server import PromptServer
 
 NODE_CLASS_MAPPINGS: dict[str, type] = {}
 
 
-@PromptServer.instance.routes.post("/dice/fix")
 async def fix(_request: Any) -> Any:
     random.seed(7)
     np.random.seed(7)
@@ -21,7 +20,10 @@ async def fix(_request: Any) -> Any:
     return web.json_response({})
 
 
-@PromptServer.instance.routes.get("/dice")
 async def draw(_request: Any) -> Any:
     drawn = [random.random(), np.random.random(), torch.rand(1).item()]
     return web.json_response(drawn)
+
+
+PromptServer.instance.routes.post("/dice/fix")(fix)
+PromptServer.instance.routes.get("/dice")(draw)

@@ -8,10 +8,10 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-import folder_paths  # type: ignore[import-not-found]
+import folder_paths
 import torch
 from aiohttp import web
-from server import PromptServer  # type: ignore[import-not-found]
+from server import PromptServer
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, enum.Enum)
 TORCH = (torch.device, torch.dtype, torch.Size)
