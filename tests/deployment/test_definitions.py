@@ -183,27 +183,6 @@ def test_no_build_step_runs_our_code_with_secrets_or_volumes(told: dict[str, Any
     assert not told["build_functions"]
 
 
-LATER = {
-    "api": ["web.on_modal", "comfy_runner.bucket.s3"],
-    "ComfyRunner": ["comfy_runner.runner", "comfy_runner.server", "comfy_runner.catalog_watch"],
-    "pull_models": ["commands.pulling", "comfy_runner.bucket.s3"],
-    "tasks-webhook-deliver_webhook": ["tasks.webhook_sending", "comfy_runner.bucket.s3"],
-    "verify_setup": ["tasks.checkup", "comfy_runner.bucket.s3"],
-}
-"""What each imports when it begins to work, beside what `modal_app` does at its top."""
-
-
-@pytest.mark.parametrize("name", sorted(LATER))
-def test_an_image_has_every_package_that_what_is_shipped_imports(
-    server: LocalModal, told: dict[str, Any], name: str
-) -> None:
-    """The stand-in's containers see this environment's packages, so it is looked up."""
-    assert told
-    missing = server.missing_packages(name, also=LATER[name])
-    # what Modal's own client needs is in every image of Modal's
-    assert [each for each in missing if not each.module.startswith("grpclib")] == []
-
-
 def test_what_is_shipped_has_the_workflows(api: dict[str, Any]) -> None:
     assert "/root/workflows/manifest.toml" in api["source_files"]
     assert "/root/web/__init__.py" in api["source_files"]
