@@ -24,6 +24,10 @@ allowed_gpus = ["H100"]
 cpu_jobs = true
 warm_up = "text_to_image"
 warm = ["checkpoints/gone.safetensors"]
+[[models]]
+folder = "checkpoints"
+file = "gone.safetensors"
+url = "https://127.0.0.1:1/gone.safetensors"
 [prices]
 CPU = {PRICE}
 """
