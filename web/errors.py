@@ -11,6 +11,8 @@ from flask import Flask, Response, g, has_request_context, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.http import HTTP_STATUS_CODES
 
+from comfy_runner.errors import StorageFailed
+from tasks.framework import RecordsUnavailable
 from web.tracing import request_id
 
 MOST_ERRORS = 100
@@ -90,6 +92,8 @@ def register(app: Flask) -> None:
     """Make every error of `app` a problem."""
     app.register_error_handler(ProblemError, ProblemError.response)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(StorageFailed, _unavailable)
+    app.register_error_handler(RecordsUnavailable, _unavailable)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -112,6 +116,17 @@ def _too_large() -> ProblemError:
         "large input files by URL."
     )
     return ProblemError(413, "request_too_large", detail)
+
+
+def _unavailable(error: Exception) -> Response:
+    """Answer while the place of files or records does not: it is no fault of the request."""
+    _log.warning("%s %r was not answered: %s", request.method, request.path, error)
+    detail = (
+        "The place where files and records are kept does not answer just now; send the request "
+        "again, with the same Idempotency-Key if it had one."
+    )
+    headers = {"Retry-After": "5"}
+    return ProblemError(503, StorageFailed.code, detail, headers=headers).response()
 
 
 def _unexpected(error: Exception) -> Response:

@@ -6,6 +6,7 @@ TasksError
 ├── NotSerializable    an argument or result is not JSON
 ├── IdTaken            the id is in use for another request
 ├── LimitReached       the owner has as many unfinished runs as allowed
+├── RecordsUnavailable where records are kept does not answer just now
 └── RunError           raised by `AsyncResult`
     ├── UnknownRun     nothing is known of this id
     ├── RunUnfinished  it has not ended, so it cannot be sent again or forgotten
@@ -67,6 +68,10 @@ class LimitReached(TasksError):
             f"{owner!r} already has {limit} unfinished runs of {task}: wait for one to end"
         )
         self.limit = limit
+
+
+class RecordsUnavailable(TasksError):
+    """Where records are kept did not answer, or not sensibly, for as long as that was tried."""
 
 
 class RunError(TasksError):

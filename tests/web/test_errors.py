@@ -8,6 +8,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from comfy_runner.errors import StorageFailed
+from tasks.framework import RecordsUnavailable
 from tests.web.memory_jobs import MemoryJobs
 from tests.web.problems import places, problem
 from web import errors
@@ -98,3 +100,15 @@ def test_errors_of_werkzeug_keep_their_headers() -> None:
     response = app.test_client().get("/")
     assert response.headers["Content-Range"] == "bytes */10"
     assert response.get_json()["status"] == 416
+
+
+@pytest.mark.parametrize("error", [StorageFailed("gone"), RecordsUnavailable("gone")])
+def test_a_place_of_files_or_records_that_is_away_is_no_fault_of_the_request(
+    client: FlaskClient, jobs: MemoryJobs, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs.failure = error
+    response = client.get("/v1/jobs/job-1")
+    body = problem(response, 503, "storage_failed")
+    assert response.headers["Retry-After"] == "5"
+    assert "send the request again" in body["detail"]
+    assert "'/v1/jobs/job-1' was not answered: gone" in caplog.text

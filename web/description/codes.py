@@ -50,7 +50,7 @@ CODES = {
     "too_many_streams": Code(429, "As many streams and waiting requests are open as may be."),
     "queue_full": Code(503, "As many jobs wait as may wait; see `Retry-After`."),
     "internal_error": Code(500, "The server failed; its log says why. Try again."),
-    "storage_failed": Code(503, "The place where files are kept does not answer; try again."),
+    "storage_failed": Code(503, "Where files and records are kept nobody answers; try again."),
     "node_failed": Code(None, "A node raised an error; the job's `error` names it."),
     "out_of_memory": Code(None, "The GPU has too little memory for this; make it smaller."),
     "comfyui_crashed": Code(None, "ComfyUI died under the job, more than once."),

@@ -56,7 +56,7 @@ class Operation:
     @property
     def codes(self) -> tuple[str, ...]:
         """The codes of every problem that it can answer with."""
-        keyed = () if self.public else KEY
+        keyed = () if self.public else (*KEY, "storage_failed")  # a key itself is a record
         return tuple(dict.fromkeys((*keyed, *self.problems, "internal_error")))
 
 
@@ -96,7 +96,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", "/v1/jobs"): Operation(
         "Jobs",
         {202: ACCEPTED},
-        (*SUBMISSION, *KEYED, "job_limit_reached", "queue_full", "storage_failed"),
+        (*SUBMISSION, *KEYED, "job_limit_reached", "queue_full"),
         body="Submission",
         headers=("Idempotency-Key",),
     ),
@@ -122,7 +122,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
             200: told("The job, cancelled or as it had ended.", "Job"),
             204: Answer("With `purge=true`: its record and its files are gone."),
         },
-        ("invalid_parameter", "job_not_found", "job_not_ended", "storage_failed"),
+        ("invalid_parameter", "job_not_found", "job_not_ended"),
         query=queries.PurgeSchema,
     ),
     ("POST", "/v1/jobs/<job_id>/retry"): Operation(
@@ -132,7 +132,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
             *BODY,
             *KEYED,
             *("job_not_found", "job_not_ended", "inputs_gone"),
-            *("job_limit_reached", "queue_full", "storage_failed"),
+            *("job_limit_reached", "queue_full"),
         ),
         body="Nothing",
         body_required=False,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from comfy_runner.errors import StorageFailed
 from tasks.jobs import InputsGone, JobLimitReached, JobNotEnded, JobNotFound, QueueFull
 from web.errors import ProblemError
 from web.v1.earlier_outputs import JOB_ID
@@ -36,8 +35,6 @@ def found(action: Callable[[str], Answer], job_id: str) -> Answer:
         raise limit_reached(error) from error
     except QueueFull as error:
         raise queue_full(error) from error
-    except StorageFailed as error:
-        raise storage_failed(error) from error
 
 
 def limit_reached(error: JobLimitReached) -> ProblemError:
@@ -56,12 +53,6 @@ def queue_full(error: QueueFull) -> ProblemError:
         "send this one again later."
     )
     return ProblemError(503, "queue_full", detail, headers={"Retry-After": "10"})
-
-
-def storage_failed(error: StorageFailed) -> ProblemError:
-    """Return the answer while the place of the files does not do what it should."""
-    detail = "The place where files are stored does not answer just now; send the request again."
-    return ProblemError(503, error.code, detail, headers={"Retry-After": "5"})
 
 
 def _unknown() -> ProblemError:

@@ -10,7 +10,6 @@ from typing import Any
 from flask import Blueprint, request
 
 from comfy_runner.catalog import Catalog
-from comfy_runner.errors import StorageFailed
 from comfy_runner.media import Policy
 from comfy_runner.media.intake import Intake
 from settings import Settings
@@ -20,7 +19,7 @@ from web import json_body
 from web.auth import rights
 from web.errors import BodyError, ParameterError, ProblemError, invalid_parameters
 from web.v1 import idempotency, queries
-from web.v1.finding import found, limit_reached, queue_full, storage_failed
+from web.v1.finding import found, limit_reached, queue_full
 from web.v1.hardware import Hardware
 from web.v1.ports import Jobs
 from web.v1.schemas import Submission
@@ -99,10 +98,7 @@ class JobRoutes:
                 self.jobs.get, intake, longest, catalog, bound_to, hardware=hardware
             )
             asked = reception.accept(body)
-            try:
-                media = intake.store(self.telling.bucket)
-            except StorageFailed as error:
-                raise storage_failed(error) from error
+            media = intake.store(self.telling.bucket)
         try:
             return self.jobs.submit(
                 asked.workflow,

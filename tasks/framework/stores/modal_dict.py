@@ -14,6 +14,7 @@ import tenacity
 from grpclib.exceptions import StreamTerminatedError
 from modal import exception
 
+from tasks.framework.errors import RecordsUnavailable
 from tasks.framework.stores import Json
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,8 @@ class ModalDictStore:
     (https://modal.com/docs/guide/dicts), and whether a scan counts as reading is not documented:
     what is to last longer has to be read by itself.
 
-    Every method raises what Modal raises, once a transient error has stayed for `SECONDS`.
+    Every method raises RecordsUnavailable once a transient error has stayed for `SECONDS`, and
+    what else Modal raises as it is.
     """
 
     def __init__(self, app: str, *, client: modal.Client | None = None) -> None:
@@ -158,12 +160,16 @@ class ModalDictStore:
 
 def _patient(call: Callable[[], T]) -> T:
     """Make a call of Modal's again while its trouble may be over in a moment."""
-    return tenacity.Retrying(
+    patient = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(TRANSIENT),
         stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_after_delay(SECONDS),
         wait=tenacity.wait_random_exponential(0.2, max=3.0),
         reraise=True,
-    )(call)
+    )
+    try:
+        return patient(call)
+    except TRANSIENT as error:
+        raise RecordsUnavailable(f"Modal's Dicts do not answer: {error!r}") from error
 
 
 def _dump(value: Json, nonce: str | None = None) -> str:

@@ -11,6 +11,7 @@ import pytest
 from grpclib.const import Status
 from modal import exception
 
+from tasks.framework.errors import RecordsUnavailable
 from tasks.framework.stores import Json
 from tasks.framework.stores.modal_dict import ModalDictStore
 from tests.modal_stand_in import StandIn, stand_in
@@ -103,7 +104,7 @@ def test_trouble_that_stays_is_raised_in_the_end(forgetful: StandIn) -> None:
     store = forgetful.store()
     store.get("a:1")
     forgetful.server.fault("DictGet", n=16)  # four times four, and no more
-    with pytest.raises(exception.ServiceError):
+    with pytest.raises(RecordsUnavailable, match="ServiceError"):
         store.get("a:1")
     assert store.get("a:1") is None
 
