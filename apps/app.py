@@ -161,7 +161,10 @@ class App:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return the app in what `to_json` wrote; raise AppError if it is anything else."""
+        """Return the app in what `to_json` wrote; raise AppError if it has another shape.
+
+        Its values are not checked again: who deployed it did, and containers lack the checks.
+        """
         try:
             return cls.from_document(json.loads(text))
         except (ValueError, TypeError, KeyError, AttributeError) as error:

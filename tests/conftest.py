@@ -6,9 +6,16 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from comfy_runner.bucket.s3_client import S3Address
 from tests.s3_server import S3Server
+
+# Whether a change is taken must not depend on luck: the same examples for the same test, and no
+# limit of time on a machine that is busy. To look for more: pytest --hypothesis-profile=search
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=3000, deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -85,6 +85,7 @@ HOMES = {
         "comfy_runner/bucket/",
         "comfy_runner/media/",
         "comfy_runner/models/",
+        "tasks/framework/database.py",
         "tasks/framework/stores/modal_dict.py",
         "tasks/webhook_sending.py",
     ),

@@ -105,7 +105,6 @@ class LocalRecords:
             made = sqlite3.connect(self._path, timeout=_PATIENCE_SECONDS)
             with closing(made) as connection, connection:
                 if not self._made:
-                    connection.execute("PRAGMA journal_mode=WAL")
                     connection.execute(_SCHEMA)
                     self._made = True
                 yield connection

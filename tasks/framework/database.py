@@ -8,8 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import tenacity
+
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one before it gives up."""
+
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY)
 
 
 class Database:
@@ -24,6 +28,8 @@ class Database:
         self.path = path
         self._idle: list[sqlite3.Connection] = []
         path.parent.mkdir(parents=True, exist_ok=True)
+        with self.separate() as connection:
+            _into_wal(connection)
         with self.transaction() as connection:
             for statement in schema.split(";"):
                 connection.execute(statement)
@@ -91,6 +97,24 @@ class Database:
         connection = sqlite3.connect(
             self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         return connection
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in _BUSY
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception(_is_busy),
+    stop=tenacity.stop_after_delay(BUSY_SECONDS),
+    wait=tenacity.wait_random(0.005, 0.05),
+    reraise=True,
+)
+def _into_wal(connection: sqlite3.Connection) -> None:
+    """Make the file one with a write-ahead log, which it stays for every later connection.
+
+    SQLite does not wait by itself here: of two processes that start on a new file at a time each
+    may hold what the other wants, and one is refused at once (sqlite.org/c3ref/busy_handler.html).
+    """
+    connection.execute("PRAGMA journal_mode=WAL")

@@ -46,9 +46,10 @@ def test_any_document_is_an_app_or_a_list_of_problems(document: dict[str, Any]) 
 
 
 @given(VALUES)
-def test_any_json_is_an_app_or_refused(document: Any) -> None:
+def test_any_json_has_the_shape_of_an_app_or_is_refused(document: Any) -> None:
     with suppress(AppError):
-        assert App.from_json(json.dumps(document, default=str)).name
+        app = App.from_json(json.dumps(document, default=str))
+        assert {each.name for each in dataclasses.fields(app)} >= document.keys()
 
 
 @pytest.mark.parametrize("name", ["a\nb", "\x1b[31m"])
