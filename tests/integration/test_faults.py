@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from tests.integration.processes import children, is_running
-from tests.integration.service import colour, picture_of, steps
+from tests.integration.service import Service, colour, picture_of, steps
 from tests.integration.stack import Stack
 from tests.waiting import eventually
 
@@ -19,45 +19,45 @@ pytestmark = pytest.mark.live
 Make = Callable[..., Stack]
 
 
-def test_a_job_whose_worker_is_killed_runs_again_once(stack: Stack) -> None:
-    job_id = stack.submit(steps(40))
-    stack.at_step(job_id, 2)
-    (worker,) = stack.comfy_workers()
-    comfyui = stack.comfyui()
+def test_a_job_whose_worker_is_killed_runs_again_once(embedded: Stack) -> None:
+    job_id = embedded.submit(steps(40))
+    embedded.at_step(job_id, 2)
+    (worker,) = embedded.comfy_workers()
+    comfyui = embedded.comfyui()
 
     os.kill(worker, signal.SIGKILL)
 
-    stack.completed(job_id)
+    embedded.completed(job_id)
     assert not is_running(comfyui)  # it died with its worker
-    assert stack.comfy_workers() not in ([], [worker])
+    assert embedded.comfy_workers() not in ([], [worker])
 
 
 @pytest.mark.slow
-def test_a_job_that_loses_every_worker_fails_and_the_next_one_runs(stack: Stack) -> None:
-    job_id = stack.submit(steps(500))
+def test_a_job_that_loses_every_worker_fails_and_the_next_one_runs(embedded: Stack) -> None:
+    job_id = embedded.submit(steps(500))
     for attempt in (1, 2):
-        eventually(partial(_in_attempt, stack, job_id, attempt), 60)
-        (worker,) = stack.comfy_workers()
+        eventually(partial(_in_attempt, embedded, job_id, attempt), 60)
+        (worker,) = embedded.comfy_workers()
         os.kill(worker, signal.SIGKILL)
 
-    job = stack.ended(job_id)
+    job = embedded.ended(job_id)
     assert (job["status"], job["error"]["code"]) == ("failed", "worker_lost")
-    stack.completed(stack.submit(colour(1)))
+    embedded.completed(embedded.submit(colour(1)))
 
 
-def test_a_job_whose_comfyui_is_killed_runs_again_in_a_new_one(stack: Stack) -> None:
-    job_id = stack.submit(steps(40))
-    stack.at_step(job_id, 2)
-    (worker,) = stack.comfy_workers()
+def test_a_job_whose_comfyui_is_killed_runs_again_in_a_new_one(embedded: Stack) -> None:
+    job_id = embedded.submit(steps(40))
+    embedded.at_step(job_id, 2)
+    (worker,) = embedded.comfy_workers()
 
-    os.kill(stack.comfyui(), signal.SIGKILL)
+    os.kill(embedded.comfyui(), signal.SIGKILL)
 
-    job = stack.completed(job_id)
+    job = embedded.completed(job_id)
     assert any("was killed by SIGKILL" in line for line in job["logs"])
-    assert stack.comfy_workers() == [worker]  # the worker itself lived on
+    assert embedded.comfy_workers() == [worker]  # the worker itself lived on
 
 
-def test_a_job_that_kills_comfyui_each_time_fails_with_its_last_words(stack: Stack) -> None:
+def test_a_job_that_kills_comfyui_each_time_fails_with_its_last_words(stack: Service) -> None:
     job = stack.ended(stack.submit(picture_of({"class_type": "ExitNode", "inputs": {"once": ""}})))
 
     assert (job["status"], job["error"]["code"]) == ("failed", "comfyui_crashed")

@@ -17,7 +17,7 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.integration.service import ROOT, colour
+from tests.integration.service import ROOT, Service, colour
 from tests.integration.stack import Stack
 from tests.waiting import eventually
 
@@ -68,7 +68,7 @@ def test_the_curl_examples_work_verbatim(make_stack: Callable[..., Stack], tmp_p
     assert (copied["status"], len(copied["outputs"])) == ("completed", 1)
 
 
-def test_what_the_api_section_shows_of_a_submission_is_accepted(stack: Stack) -> None:
+def test_what_the_api_section_shows_of_a_submission_is_accepted(stack: Service) -> None:
     api = section("## The API")
     fields = dict(re.findall(r"^\| `(\w+)` \| .*?`([\[{].*?[\]}])`", api, re.MULTILINE))
     assert {"workflow", "params", "inputs"} <= set(fields)
@@ -81,7 +81,7 @@ def test_what_the_api_section_shows_of_a_submission_is_accepted(stack: Stack) ->
     assert answer.status_code == 200, answer.text
 
 
-def test_the_input_files_that_the_api_section_shows_are_accepted(stack: Stack) -> None:
+def test_the_input_files_that_the_api_section_shows_are_accepted(stack: Service) -> None:
     (shown,) = JSON.findall(section("## The API"))
     sent, fetched, earlier = media = json.loads(shown)
     sent["data"] = picture_like(sent["data"].removesuffix("..."))
@@ -108,19 +108,18 @@ def picture_like(beginning: str) -> str:
     return whole
 
 
-def test_the_commands_about_keys_make_one_that_works_until_it_is_revoked(stack: Stack) -> None:
+def test_the_commands_about_keys_make_one_that_works_until_it_is_revoked(stack: Service) -> None:
     (block,) = re.findall(r"```sh\n(.*?)```", section("### Keys"), re.DOTALL)
     create, listing, revoke = (shlex.split(line, comments=True)[2:] for line in block.splitlines())
-    place = ("--data", str(stack.data))
-    key = stack.run(*create, *place).stdout.strip()
+    key = stack.run(*create, *stack.records).stdout.strip()
 
     def status() -> int:
         headers = {"X-API-Key": key}
         return requests.get(f"{stack.url}/v1/jobs", headers=headers, timeout=30).status_code
 
     assert status() == 200
-    made = json.loads(stack.run(*listing, "--json", *place).stdout)["keys"][0]
+    made = json.loads(stack.run(*listing, "--json", *stack.records).stdout)["keys"][0]
     assert made["owner"] == create[create.index("--user") + 1]
-    done = stack.run(*revoke[:-1], made["id"], *place)
+    done = stack.run(*revoke[:-1], made["id"], *stack.records)
     assert done.returncode == 0, done.stderr
     eventually(lambda: status() == 401)

@@ -21,7 +21,7 @@ from PIL import Image
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from tests.integration.stack import Stack
+from tests.integration.service import Service
 from tests.tasks.receiver import Letter, Receiver
 from tests.waiting import eventually
 from tests.web.cutting_proxy import cutting
@@ -163,9 +163,7 @@ def check_what_was_asked(requests_sent: list[bytes]) -> None:
     assert [b"last-event-id:" in each.lower() for each in streams[:2]] == [False, True]
 
 
-def test_a_stranger_sends_a_picture_follows_the_job_and_is_told_of_its_end(stack: Stack) -> None:
-    # what the operator hands over: an address, a key, the secret of webhooks
-    secret = stack.run("webhooks", "secret", "--data", str(stack.data)).stdout.strip()
+def test_a_stranger_sends_a_picture_follows_the_job_and_is_told_of_its_end(stack: Service) -> None:
     with cutting(stack.url, *CUTS) as line, Receiver() as receiver:
         stranger = Stranger.reads_the_docs(line.url, "the-key")
         submit = stranger.path("post", "Submission", "Job")
@@ -198,5 +196,7 @@ def test_a_stranger_sends_a_picture_follows_the_job_and_is_told_of_its_end(stack
     assert (saved.format, saved.size) == ("PNG", (16, 16))
     assert saved.convert("RGB").getpixel((0, 0)) == INVERTED
     (letter,) = receiver.letters
+    # what the operator hands over besides an address and a key
+    secret = stack.run("webhooks", "secret", *stack.records).stdout.strip()
     event = verify(stranger, letter, secret)
     assert (event["type"], event["data"]["job_id"]) == ("job.completed", job["job_id"])
